@@ -1,0 +1,32 @@
+"""The exceptions of falco: every message is one sentence a user can act on."""
+
+from falco_core.reasons import Reason
+
+
+class FalcoError(Exception):
+    """Something the user can mend; the command line prints the message alone and exits with status 2."""
+
+
+class ParamsError(FalcoError):
+    """A key of params.yaml is unknown, missing, or out of its range."""
+
+
+class BundleError(FalcoError):
+    """A model bundle is missing, incomplete, or not what its bundle.yaml says."""
+
+
+class ProjectError(FalcoError):
+    """A project folder or one of its artifacts is not what a stage expects."""
+
+
+class GateError(FalcoError):
+    """The validated dataset is outside the limits of params.gate, so nothing is released."""
+
+
+class UnreadablePhoto(FalcoError):
+    """A photo cannot be decoded safely; `reason` is the code it is withheld with."""
+
+    def __init__(self, reason: Reason, detail: str) -> None:
+        super().__init__(f"{reason.value}: {detail}")
+        self.reason = reason
+        self.detail = detail
