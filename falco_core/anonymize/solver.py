@@ -1,0 +1,129 @@
+"""The latent optimization: middle layers of each W+ code move until the face is somebody else's."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from falco_core.anonymize.latent import mix_codes
+from falco_core.anonymize.losses import attribute_preservation_loss, cosine, identity_obfuscation_loss
+from falco_core.bundles import Bundle
+from falco_core.params import AnonymizeParams
+from falco_core.reasons import Reason
+
+DECAY_AT = (0.75, 0.9)
+DECAY = 0.8
+
+Progress = Callable[[int, float], None]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A batch of faces to anonymize.
+
+    crops: [N, 3, R, R] originals in [-1, 1]; real: [N, L, D] their W+ codes; fake: [N, L, D] their paired fakes'.
+    """
+
+    crops: Tensor
+    real: Tensor
+    fake: Tensor
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of each face of a batch.
+
+    codes: [N, L, D]; images: [N, 3, R, R] in [-1, 1]; the others [N]. A face whose `reasons` entry is not None was
+    not anonymized and must not be used.
+    """
+
+    codes: Tensor
+    images: Tensor
+    cosine_start: Tensor
+    cosine: Tensor
+    attribute_loss: Tensor
+    steps: int
+    reasons: list[Reason | None]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Generated images [N, 3, R, R] and, per face, their recogniser cosine and the two losses [N]."""
+
+    images: Tensor
+    cosine: Tensor
+    identity: Tensor
+    attribute: Tensor
+
+
+class Solver:
+    """Minimizes lambda_id |cos - m| + lambda_attr sum_tokens mean|F(x_hat) - F(x)| over the bundle's middle layers.
+
+    Adam is elementwise and the loss a sum over faces, so a face's result does not depend on its batch.
+    """
+
+    def __init__(self, bundle: Bundle, params: AnonymizeParams) -> None:
+        self._bundle = bundle
+        self._params = params
+        self._first, self._last = bundle.spec.optimize_layers
+
+    def solve(self, problem: Problem, *, progress: Progress | None = None) -> Outcome:
+        """Run the published schedule on one batch; `progress(step, mean total loss)` is told each step."""
+        measure = self._measurement(problem)
+        middle = problem.fake[:, self._first : self._last].clone().requires_grad_(True)
+        with torch.no_grad():
+            start = measure(middle)
+        optimizer = torch.optim.Adam([middle], lr=self._params.learning_rate)
+        milestones = [int(share * self._params.steps) for share in DECAY_AT]
+        schedule = torch.optim.lr_scheduler.MultiStepLR(optimizer, milestones, gamma=DECAY)
+        for step in range(self._params.steps):
+            measured = measure(middle)
+            total = self._params.lambda_id * measured.identity + self._params.lambda_attr * measured.attribute
+            (middle.grad,) = torch.autograd.grad(total.sum(), [middle])
+            optimizer.step()
+            schedule.step()
+            if progress:
+                progress(step + 1, float(total.detach().mean()))
+        with torch.no_grad():
+            end = measure(middle)
+            codes = mix_codes(real=problem.real, middle=middle, first=self._first)
+        return Outcome(
+            codes=codes,
+            images=end.images,
+            cosine_start=start.cosine,
+            cosine=end.cosine,
+            attribute_loss=end.attribute,
+            steps=self._params.steps,
+            reasons=[
+                self._judge(code, image, value)
+                for code, image, value in zip(codes, end.images, end.cosine, strict=True)
+            ],
+        )
+
+    def _measurement(self, problem: Problem) -> Callable[[Tensor], Measured]:
+        bundle, margin = self._bundle, self._params.margin
+        with torch.no_grad():
+            identity = bundle.recogniser(problem.crops)
+            tokens = bundle.farl.tokens(problem.crops)
+
+        def measure(middle: Tensor) -> Measured:
+            codes = mix_codes(real=problem.real, middle=middle, first=self._first)
+            images = bundle.generator.synthesize(codes)
+            generated = bundle.recogniser(images)
+            return Measured(
+                images=images,
+                cosine=cosine(generated, identity),
+                identity=identity_obfuscation_loss(generated=generated, original=identity, margin=margin),
+                attribute=attribute_preservation_loss(generated=bundle.farl.tokens(images), original=tokens),
+            )
+
+        return measure
+
+    def _judge(self, code: Tensor, image: Tensor, value: Tensor) -> Reason | None:
+        finite = code.isfinite().all() and image.isfinite().all() and value.isfinite()
+        if not finite:
+            return Reason.NOT_FINITE
+        if float(value) > self._params.margin + self._params.margin_tolerance:
+            return Reason.MARGIN_NOT_REACHED
+        return None

@@ -1,0 +1,172 @@
+"""params.yaml as one model: a section per stage, every key checked, every error names its key."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from falco_core.errors import ParamsError
+
+Unit = Annotated[float, Field(ge=0.0, le=1.0)]
+Cosine = Annotated[float, Field(ge=-1.0, le=1.0)]
+
+
+class Section(BaseModel):
+    """A part of params.yaml: unknown keys are errors, values never change after reading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class InputParams(Section):
+    """Where the photos are."""
+
+    photos: str = Field(min_length=1)
+    """Folder tree of photos, relative to the project folder or absolute."""
+
+
+class AlignParams(Section):
+    """Finding the faces (MTCNN) and cropping them (FFHQ-style crop quad)."""
+
+    min_face_size: int = Field(40, ge=20, le=4000)
+    """Pixels, shorter side of the face box; a photo with a smaller face is withheld."""
+    detection_threshold: Unit = 0.9
+    """Probability from which MTCNN's last network counts a box as a face."""
+    max_side: int = Field(1600, ge=256, le=20000)
+    """Pixels; larger photos are scaled down to this for detection only."""
+    max_pixels: int = Field(100_000_000, ge=10_000)
+    """Photos with more pixels are withheld before they are decoded."""
+
+
+class InvertParams(Section):
+    """From a crop to its W+ code."""
+
+    low_fidelity_below: Cosine = 0.4
+    """A reconstruction less similar than this to its crop (recogniser cosine) is flagged."""
+    batch_size: int = Field(16, ge=1, le=1024)
+
+
+class SampleParams(Section):
+    """The pool of generated faces."""
+
+    count: int = Field(256, ge=1, le=1_000_000)
+    truncation: Unit = 0.7
+    """psi: w = w_mean + psi (w - w_mean)."""
+    seed: int = Field(0, ge=0)
+    batch_size: int = Field(16, ge=1, le=1024)
+
+
+class PairParams(Section):
+    """Nearest fake of each face."""
+
+    space: Literal["farl", "recogniser"] = "farl"
+    metric: Literal["cosine", "euclidean"] = "cosine"
+
+
+class AnonymizeParams(Section):
+    """The latent optimization (FALCO, section 3.3)."""
+
+    margin: Cosine = 0.0
+    """Wanted cosine similarity to the original under the recogniser."""
+    margin_tolerance: Annotated[float, Field(gt=0.0, le=1.0)] = 0.1
+    """A face that ends above margin + margin_tolerance is withheld."""
+    steps: int = Field(50, ge=1, le=10_000)
+    learning_rate: Annotated[float, Field(gt=0.0, le=1.0)] = 0.01
+    lambda_id: Annotated[float, Field(ge=0.0)] = 10.0
+    lambda_attr: Annotated[float, Field(ge=0.0)] = 0.1
+    batch_size: int = Field(16, ge=1, le=1024)
+
+
+class ComposeParams(Section):
+    """Pasting back, and the second look at the finished photo."""
+
+    feather: Annotated[float, Field(gt=0.0, le=0.5)] = 0.12
+    """Width of the blended border, as a share of the crop side."""
+    max_heldout_similarity: Cosine | None = None
+    """Held-out cosine to the original from which a face counts as recognisable; null: the bundle's."""
+
+
+class ValidateParams(Section):
+    """Metrics of the finished dataset."""
+
+    sheet_photos: int = Field(24, ge=1, le=500)
+    """Photos shown on the before/after contact sheet."""
+
+
+class GateParams(Section):
+    """Limits on the metrics: outside of them nothing is released."""
+
+    max_reidentification_rate: Unit = 0.05
+    min_detection_rate: Unit = 0.5
+    max_withheld_rate: Unit = 1.0
+
+
+class ReleaseParams(Section):
+    """What the public folder looks like."""
+
+    opaque_names: bool = False
+    """Replace file names by random ones; the mapping stays on the private side."""
+
+
+class StoreParams(Section):
+    """Where finished per-face work is kept (changes no result)."""
+
+    items: str = Field(".falco/items", min_length=1)
+    """An fsspec path, relative to the project folder if local."""
+
+
+class Params(Section):
+    """All of params.yaml."""
+
+    input: InputParams
+    bundle: str = Field("mini", min_length=1)
+    """A bundle's name, or the path of a bundle folder."""
+    align: AlignParams = AlignParams()
+    invert: InvertParams = InvertParams()
+    sample: SampleParams = SampleParams()
+    pair: PairParams = PairParams()
+    anonymize: AnonymizeParams = AnonymizeParams()
+    compose: ComposeParams = ComposeParams()
+    validation: ValidateParams = Field(ValidateParams(), alias="validate")
+    gate: GateParams = GateParams()
+    release: ReleaseParams = ReleaseParams()
+    store: StoreParams = StoreParams()
+
+    def digest(self) -> str:
+        """sha256 of everything that can change a result: all but the places of photos and items."""
+        results = self.model_dump(mode="json", by_alias=True, exclude={"input", "store"})
+        return hashlib.sha256(json.dumps(results, sort_keys=True).encode()).hexdigest()
+
+
+def load_params(path: Path) -> Params:
+    """Read and check `path`; raises ParamsError with one line that names the key."""
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ParamsError(f"{path}: no such file; `falco run PHOTOS --out DIR` makes a project") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ParamsError(f"{path}: not readable as YAML: {' '.join(str(error).split())}") from None
+    return parse_params(content, source=str(path))
+
+
+def parse_params(content: Any, *, source: str) -> Params:
+    """Check an already parsed document; `source` is named in the error."""
+    if not isinstance(content, dict):
+        raise ParamsError(f"{source}: expected sections such as `align:`, found {type(content).__name__}")
+    try:
+        return Params.model_validate(content)
+    except ValidationError as error:
+        raise ParamsError(f"{source}: {describe(error)}") from None
+
+
+def describe(error: ValidationError) -> str:
+    """The first problem of a pydantic error as `section.key: what is wrong (got value)`."""
+    first = error.errors()[0]
+    key = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        return f"{key}: unknown key; remove it or correct its spelling"
+    if first["type"] == "missing":
+        return f"{key}: missing"
+    return f"{key}: {first['msg'][0].lower()}{first['msg'][1:]} (got {first['input']!r})"

@@ -1,0 +1,118 @@
+"""The `falco` command."""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import yaml
+
+from falco_core.errors import FalcoError
+
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="Anonymize the faces of an image dataset, reproducibly."
+)
+
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", "-S", help="Change a key of params.yaml, e.g. -S anonymize.margin=0.3"),
+]
+
+
+@app.command()
+def run(
+    photos: Annotated[Path, typer.Argument(help="Folder of photos (searched with its sub-folders)")],
+    out: Annotated[Path, typer.Option(help="Project folder; made if there is none")] = Path("falco-project"),
+    bundle: Annotated[str | None, typer.Option(help="A bundle's name or folder")] = None,
+    settings: Settings = None,
+) -> None:
+    """Anonymize PHOTOS: the release is DIR/release, everything private stays in DIR/data and DIR/reports."""
+    if not photos.is_dir():
+        raise FalcoError(f"{photos} is not a folder: name the folder that holds the photos")
+    changes = _changes(settings) | ({"bundle": bundle} if bundle else {})
+    _run_project(out, photos, changes)
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="Project folder of the demo")] = Path("falco-demo"),
+    settings: Settings = None,
+) -> None:
+    """Anonymize the demo photos that come with falco (rendered people, nobody real)."""
+    from flows.project import demo_photos
+
+    photos = out / "photos"
+    shutil.copytree(demo_photos(), photos, dirs_exist_ok=True)
+    _run_project(out, photos, _changes(settings))
+
+
+@app.command()
+def init(
+    project: Annotated[Path, typer.Argument(help="Project folder")],
+    photos: Annotated[Path | None, typer.Option(help="Folder of photos")] = None,
+    settings: Settings = None,
+) -> None:
+    """Make a project folder, or accept this falco version and bundle in an existing one."""
+    from flows.project import init_project
+
+    made = init_project(project, photos=photos, changes=_changes(settings))
+    print(f"project: {made.root}")
+
+
+@app.command()
+def stage(
+    name: Annotated[str, typer.Argument(help="align, invert, sample, pair, anonymize, compose, validate, release")],
+    project: Annotated[Path, typer.Option(help="Project folder")] = Path(),
+) -> None:
+    """Run one stage by itself, without DVC (it reads what the stages before it left)."""
+    from flows import stage as stage_module
+    from tasks.stages import STAGES
+
+    if name not in [each.name for each in STAGES]:
+        raise FalcoError(f"no stage {name!r}: choose from {', '.join(each.name for each in STAGES)}")
+    print(stage_module.run_stage(name, project.resolve(), stage_module.execute_here))
+
+
+@app.command()
+def doctor() -> None:
+    """Say what is installed, which device is used, which bundles there are, and what is missing."""
+    from flows.doctor import examine
+
+    findings = examine()
+    for finding in findings:
+        print(f"{'ok     ' if finding.ok else 'MISSING'} {finding.subject}: {finding.detail}")
+    if not all(finding.ok for finding in findings if finding.needed):
+        raise typer.Exit(1)
+
+
+def main() -> None:
+    """Entry point: one line instead of a traceback for what a user can mend."""
+    try:
+        app()
+    except FalcoError as error:
+        print(f"falco: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+def _run_project(out: Path, photos: Path, changes: dict[str, Any]) -> None:
+    # Prefect's own log lines repeat what falco prints; a user who wants them sets the level.
+    os.environ.setdefault("PREFECT_LOGGING_LEVEL", "WARNING")
+    from flows.anonymize_dataset import anonymize_dataset
+    from flows.project import init_project
+    from flows.summary import summarize
+
+    project = init_project(out, photos=photos, changes=changes)
+    anonymize_dataset(project.root)
+    print(summarize(project))
+
+
+def _changes(settings: list[str] | None) -> dict[str, Any]:
+    changes = {}
+    for setting in settings or []:
+        key, equals, value = setting.partition("=")
+        if not equals:
+            raise FalcoError(f"--set {setting}: expected KEY=VALUE, such as anonymize.margin=0.3")
+        changes[key] = yaml.safe_load(value)
+    return changes

@@ -1,0 +1,60 @@
+"""What `falco doctor` looks at."""
+
+import os
+import platform
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+
+import torch
+from falco_core.bundles import list_bundles
+
+from falco_core.errors import FalcoError
+from tasks.project import best_device
+
+PACKAGES = ("torch", "torchvision", "facenet-pytorch", "open_clip_torch", "faiss-cpu", "prefect", "dvc")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at; `needed` things must be ok for falco to run at all."""
+
+    subject: str
+    ok: bool
+    detail: str
+    needed: bool = True
+
+
+def examine() -> list[Finding]:
+    """Everything, in the order a newcomer would ask."""
+    return [*_packages(), _device(), _detector(), *_bundles()]
+
+
+def _packages() -> Iterator[Finding]:
+    yield Finding("python", True, platform.python_version())
+    for package in PACKAGES:
+        try:
+            yield Finding(package, True, version(package))
+        except PackageNotFoundError:
+            yield Finding(package, False, "not installed: run `pip install -r requirements.lock`")
+
+
+def _device() -> Finding:
+    device = best_device()
+    name = torch.cuda.get_device_name() if device == "cuda" else f"{os.cpu_count()} cores"
+    return Finding("device", True, f"{device} ({name})")
+
+
+def _detector() -> Finding:
+    from falco_core.faces.detect import Detector
+
+    try:
+        Detector(device="cpu")
+    except (FalcoError, OSError, RuntimeError) as error:
+        return Finding("face detector", False, f"{error}: reinstall facenet-pytorch")
+    return Finding("face detector", True, "MTCNN, weights come with facenet-pytorch")
+
+
+def _bundles() -> Iterator[Finding]:
+    for entry in list_bundles():
+        yield Finding(f"bundle {entry.name}", entry.ready, entry.detail, needed=entry.name == "mini")

@@ -1,0 +1,56 @@
+"""One stage, as dvc.yaml calls it: `python -m flows.stage NAME` in a project folder."""
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from prefect import flow, unmapped
+from prefect.settings import PREFECT_API_URL
+from prefect.task_runners import ThreadPoolTaskRunner
+
+from falco_core.errors import FalcoError
+from tasks.batches import BatchTask, Execute, StageReport, execute_here
+from tasks.project import Project, check_pins
+from tasks.stages import STAGES, stage_named
+
+
+def run_stage(name: str, root: Path, execute: Execute) -> StageReport:
+    """Run stage `name` of the project at `root`, its batches through `execute`."""
+    project = Project.open(root)
+    check_pins(project, stage_named(name))
+    report: StageReport = importlib.import_module(f"tasks.{name}").run(project, execute)
+    return report
+
+
+# One batch at a time: on one machine every batch already uses all cores or the whole GPU.
+@flow(name="stage", flow_run_name="{name}", task_runner=ThreadPoolTaskRunner(max_workers=1))
+def stage_flow(name: str, root: Path) -> str:
+    """Run one stage with each of its batches as a Prefect task run."""
+    return str(run_stage(name, root, _execute_mapped))
+
+
+def _execute_mapped(batch_task: BatchTask, root: Path, batches: Sequence[list[Any]]) -> None:
+    if batches:
+        batch_task.map(unmapped(root), list(batches)).result()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a stage: under a Prefect server if one is named (PREFECT_API_URL), else without one."""
+    parser = argparse.ArgumentParser(prog="python -m flows.stage", description=main.__doc__)
+    parser.add_argument("name", choices=[stage.name for stage in STAGES])
+    name = parser.parse_args(arguments).name
+    root = Path.cwd()
+    try:
+        report = stage_flow(name, root) if PREFECT_API_URL.value() else run_stage(name, root, execute_here)
+    except FalcoError as error:
+        print(f"falco: {error}", file=sys.stderr)
+        return 2
+    print(report)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,143 @@
+"""align: find every face of every photo and crop it.
+
+in: photos    out: data/faces (photos.parquet, faces.parquet, withheld.parquet, crops/FACE.png)
+"""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from falco_core.datasets.folder import list_photos
+from falco_core.faces.align import crop_quad, extract_crop
+from falco_core.faces.detect import Detection, Detector
+from falco_core.images import Photo, load_photo, write_png
+from prefect import task
+
+from falco_core.errors import UnreadablePhoto
+from falco_core.items import Item
+from falco_core.params import AlignParams
+from falco_core.reasons import Reason
+from falco_core.tables import FACES, PHOTOS, WITHHELD, write_table
+from tasks.batches import Execute, StageReport, batches_of, fresh_folder, missing
+from tasks.project import Project, best_device
+from tasks.stages import FACES as FACES_FOLDER
+from tasks.stages import stage_named
+
+STAGE = stage_named("align")
+BATCH = 8
+
+
+@dataclass(frozen=True)
+class PhotoFile:
+    """One file of the photo folder and the key of its item."""
+
+    photo: str
+    sha256: str
+    key: str
+
+
+def run(project: Project, execute: Execute) -> StageReport:
+    """Detect and crop what is not kept yet, then write data/faces."""
+    photos, ignored = list_photos(project.photos)
+    files = [_photo_file(project, str(photo)) for photo in photos]
+    todo = missing([file.key for file in files], project.cache(STAGE).__contains__)
+    first_of = {file.key: file for file in reversed(files) if file.key in todo}
+    execute(align_batch, project.root, batches_of(list(first_of.values()), BATCH))
+    _assemble(project, files)
+    notes = (f"{len(ignored)} other files in the photo folder were left alone",) if ignored else ()
+    return StageReport(STAGE.name, len(files), len(todo), notes)
+
+
+@task(name="align")
+def align_batch(root: Path, files: list[PhotoFile]) -> None:
+    """Compute and keep the items of `files`."""
+    project = Project.open(root)
+    detector = detector_for(project.params.align, best_device())
+    size = project.spec.resolution
+    for file in files:
+        try:
+            photo = load_photo(project.photos / file.photo, max_pixels=project.params.align.max_pixels)
+        except UnreadablePhoto as error:
+            item = Item(record={"width": 0, "height": 0, "reason": error.reason, "detail": error.detail})
+        else:
+            item = align_photo(photo, detector, project.params.align.min_face_size, size)
+        project.cache(STAGE).put(file.key, item)
+
+
+def align_photo(photo: Photo, detector: Detector, min_face_size: int, size: int) -> Item:
+    """Detections and crops of one photo; a photo without a usable face gets its reason instead."""
+    height, width = photo.pixels.shape[:2]
+    record = {"width": width, "height": height, "reason": None, "detail": ""}
+    faces = detector.detect(photo.pixels)
+    if not faces:
+        return Item(record={**record, "reason": Reason.NO_FACE_FOUND, "detail": "the detector finds no face"})
+    smallest = min(_side(face) for face in faces)
+    if smallest < min_face_size:
+        detail = f"a face of {smallest:.0f} px, align.min_face_size is {min_face_size}"
+        return Item(record={**record, "reason": Reason.FACE_TOO_SMALL, "detail": detail})
+    quads = [crop_quad(face.landmarks) for face in faces]
+    return Item(
+        arrays={
+            "crops": np.stack([extract_crop(photo.pixels, quad, size) for quad in quads]),
+            "quads": np.stack(quads).astype(np.float64),
+            "boxes": np.stack([face.box for face in faces]).astype(np.float32),
+            "landmarks": np.stack([face.landmarks for face in faces]).astype(np.float32),
+            "scores": np.array([face.score for face in faces], dtype=np.float32),
+        },
+        record=record,
+    )
+
+
+@lru_cache(maxsize=1)
+def detector_for(params: AlignParams, device: str) -> Detector:
+    """The detector these params describe, loaded once per process."""
+    return Detector(device=device, threshold=params.detection_threshold, max_side=params.max_side)
+
+
+def _assemble(project: Project, files: Sequence[PhotoFile]) -> None:
+    cache = project.cache(STAGE)
+    photos, faces, withheld = [], [], []
+    with fresh_folder(project.path(FACES_FOLDER)) as folder:
+        (folder / "crops").mkdir()
+        for file in files:
+            item = cache.get(file.key)
+            rows = list(_face_rows(file, item))
+            for row, crop in zip(rows, item.arrays.get("crops", ()), strict=True):
+                write_png(folder / "crops" / f"{row['face']}.png", crop)
+            faces += rows
+            size = {"width": item.record["width"], "height": item.record["height"]}
+            photos.append({"photo": file.photo, "sha256": file.sha256, "faces": len(rows), **size})
+            if item.record["reason"]:
+                reason = {"reason": item.record["reason"], "detail": item.record["detail"]}
+                withheld.append({"photo": file.photo, "stage": STAGE.name, **reason})
+        write_table(folder / "photos.parquet", photos, PHOTOS)
+        write_table(folder / "faces.parquet", faces, FACES)
+        write_table(folder / "withheld.parquet", withheld, WITHHELD)
+
+
+def _face_rows(file: PhotoFile, item: Item) -> Iterator[dict[str, object]]:
+    arrays = item.arrays
+    for index, crop in enumerate(arrays.get("crops", ())):
+        yield {
+            "face": f"{file.sha256[:16]}-{index:02d}",
+            "photo": file.photo,
+            "index": index,
+            "crop_sha256": hashlib.sha256(crop.tobytes()).hexdigest(),
+            "score": float(arrays["scores"][index]),
+            "box": arrays["boxes"][index],
+            "landmarks": arrays["landmarks"][index].reshape(10),
+            "quad": arrays["quads"][index].reshape(8),
+        }
+
+
+def _photo_file(project: Project, photo: str) -> PhotoFile:
+    digest = hashlib.sha256((project.photos / photo).read_bytes()).hexdigest()
+    return PhotoFile(photo, digest, project.key(STAGE, digest))
+
+
+def _side(face: Detection) -> float:
+    x0, y0, x1, y1 = face.box
+    return float(min(x1 - x0, y1 - y0))

@@ -1,0 +1,35 @@
+"""pair: the nearest fake of each face in the chosen feature space.
+
+in: data/inversions, data/fakes    out: data/pairs.parquet
+"""
+
+import numpy as np
+
+from falco_core.neighbours import FakePool
+from falco_core.shards import Shards
+from falco_core.tables import INVERSIONS, PAIRS, read_table, write_table
+from tasks.batches import Execute, StageReport
+from tasks.project import Project
+from tasks.stages import FAKES as FAKES_FOLDER
+from tasks.stages import INVERSIONS as INVERSIONS_FOLDER
+from tasks.stages import PAIRS as PAIRS_TABLE
+from tasks.stages import stage_named
+
+STAGE = stage_named("pair")
+
+
+def run(project: Project, execute: Execute) -> StageReport:
+    """Search all faces in one exact index: fast enough that nothing is kept per face."""
+    del execute
+    space, metric = project.params.pair.space, project.params.pair.metric
+    inversions = read_table(project.path(INVERSIONS_FOLDER, "inversions.parquet"), INVERSIONS)
+    fakes = Shards(project.path(FAKES_FOLDER, "arrays"))
+    pool = FakePool(np.concatenate(list(fakes.chunks(space))), metric)
+    found = [pool.nearest(chunk) for chunk in Shards(project.path(INVERSIONS_FOLDER, "arrays")).chunks(space)]
+    nearest = [(int(row), float(gap)) for rows, gaps in found for row, gap in zip(rows, gaps, strict=True)]
+    table = [
+        {"face": inversion["face"], "fake": fake, "distance": distance}
+        for inversion, (fake, distance) in zip(inversions, nearest, strict=True)
+    ]
+    write_table(project.path(PAIRS_TABLE), table, PAIRS)
+    return StageReport(STAGE.name, len(table), len(table))

@@ -1,0 +1,122 @@
+"""A project folder as the stages see it: its params, its paths, its item cache, its bundle."""
+
+import hashlib
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from falco_core.bundles import Bundle, BundleSpec, load_bundle, load_spec
+
+from falco_core.errors import ProjectError
+from falco_core.items import ItemCache, item_key, local_url
+from falco_core.params import Params, load_params
+from tasks.stages import STAGES, Stage
+
+PARAMS_FILE = "params.yaml"
+PINS_FILE = "pins.yaml"
+
+
+@dataclass(frozen=True)
+class Project:
+    """An opened project folder. Cheap to open; networks are read when first asked for."""
+
+    root: Path
+    params: Params
+
+    @classmethod
+    def open(cls, root: Path) -> "Project":
+        """Read and check `root`/params.yaml; raises ParamsError."""
+        root = root.resolve()
+        return cls(root, load_params(root / PARAMS_FILE))
+
+    @property
+    def photos(self) -> Path:
+        """The folder of photos; raises ProjectError if there is none."""
+        folder = self.root / self.params.input.photos
+        if not folder.is_dir():
+            raise ProjectError(f"input.photos: {folder} is not a folder; name one in {self.root / PARAMS_FILE}")
+        return folder
+
+    def path(self, artifact: str, *parts: str) -> Path:
+        """Where an artifact of the stage table lies."""
+        return self.root.joinpath(artifact, *parts)
+
+    @property
+    def spec(self) -> BundleSpec:
+        """The bundle's description, without its networks."""
+        return load_spec(self._bundle_source)
+
+    def bundle(self) -> Bundle:
+        """The bundle on the best device, loaded once per process."""
+        return _loaded_bundle(self._bundle_source, best_device())
+
+    def cache(self, stage: Stage) -> ItemCache:
+        """The item cache of `stage`."""
+        return ItemCache(local_url(self.params.store.items, self.root), stage.name)
+
+    def key(self, stage: Stage, content: str, *, without: tuple[str, ...] = ()) -> str:
+        """The item key of a piece of `stage`'s work on `content`; the params `without` do not change it."""
+        return item_key(
+            content=content,
+            stage=stage.name,
+            version=stage.version,
+            params={name: self.value(name) for name in stage.params if name not in without},
+            models=network_pin(self.spec, stage),
+        )
+
+    def value(self, dotted: str) -> Any:
+        """The value of a params.yaml key such as `anonymize.margin`."""
+        value: Any = self.params.model_dump(mode="json", by_alias=True)
+        for part in dotted.split("."):
+            value = value[part]
+        return value
+
+    @property
+    def _bundle_source(self) -> str:
+        name = self.params.bundle
+        folder = self.root / name
+        return str(folder) if (folder / "bundle.yaml").is_file() else name
+
+
+def pins(project: Project) -> dict[str, str]:
+    """What pins.yaml must say: stage -> code version and digest of the networks it uses."""
+    return {stage.name: f"v{stage.version}-{network_pin(project.spec, stage)[:16]}" for stage in STAGES}
+
+
+def write_pins(project: Project) -> None:
+    """Write pins.yaml, so that DVC reruns what another bundle or another falco version would change."""
+    path = project.root / PINS_FILE
+    text = "# Made by falco: the code version and networks each stage runs with. Do not edit.\n"
+    text += yaml.safe_dump(pins(project), sort_keys=False)
+    if not path.is_file() or path.read_text(encoding="utf-8") != text:
+        path.write_text(text, encoding="utf-8")
+
+
+def check_pins(project: Project, stage: Stage) -> None:
+    """Raise ProjectError unless `stage` is about to run with what pins.yaml says."""
+    path = project.root / PINS_FILE
+    written = yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    if written.get(stage.name) != pins(project)[stage.name]:
+        raise ProjectError(
+            f"{path} is not of this bundle and falco version: run `falco init {project.root}`, then again"
+        )
+
+
+def network_pin(spec: BundleSpec, stage: Stage) -> str:
+    """Digest over the bundle's resolution and layer split and the configuration and weights `stage` uses."""
+    parts = [f"{spec.resolution} {spec.optimize_layers} {spec.thresholds}"]
+    parts += [f"{name} {getattr(spec.networks, name).model_dump_json()}" for name in stage.networks]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def best_device() -> str:
+    """cuda if a GPU is at hand, else cpu."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+@lru_cache(maxsize=1)
+def _loaded_bundle(source: str, device: str) -> Bundle:
+    return load_bundle(source, device=device)

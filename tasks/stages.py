@@ -1,0 +1,132 @@
+"""The data flow in one table: what each stage reads, writes and depends on. dvc.yaml is made from it."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A row of the table.
+
+    `version` is raised by hand whenever the stage's code changes its results: items and DVC stages of the old version
+    are then computed anew. `reads` and `writes` are artifacts, relative to the project folder; `params` are dotted
+    keys of params.yaml that change results; `networks` are the bundle's networks the results depend on.
+    """
+
+    name: str
+    version: int
+    reads: tuple[str, ...]
+    writes: tuple[str, ...]
+    params: tuple[str, ...] = ()
+    networks: tuple[str, ...] = ()
+    metrics: tuple[str, ...] = ()
+
+
+PHOTOS = "${input.photos}"
+FACES = "data/faces"
+INVERSIONS = "data/inversions"
+FAKES = "data/fakes"
+PAIRS = "data/pairs.parquet"
+ANONYMIZED = "data/anonymized"
+COMPOSED = "data/composed"
+METRICS = "reports/metrics.json"
+WITHHELD = "reports/withheld.parquet"
+SHEET = "reports/contact_sheet.png"
+REPORT = "reports/report.html"
+RELEASE = "release"
+
+STAGES: tuple[Stage, ...] = (
+    Stage(
+        name="align",
+        version=1,
+        reads=(PHOTOS,),
+        writes=(FACES,),
+        params=(
+            "align.min_face_size",
+            "align.detection_threshold",
+            "align.max_side",
+            "align.max_pixels",
+        ),
+    ),
+    Stage(
+        name="invert",
+        version=1,
+        reads=(FACES,),
+        writes=(INVERSIONS,),
+        params=("invert.low_fidelity_below",),
+        networks=("generator", "encoder", "recogniser", "heldout", "farl"),
+    ),
+    Stage(
+        name="sample",
+        version=1,
+        reads=(),
+        writes=(FAKES,),
+        params=("sample.count", "sample.truncation", "sample.seed"),
+        networks=("generator", "recogniser", "farl"),
+    ),
+    Stage(
+        name="pair",
+        version=1,
+        reads=(INVERSIONS, FAKES),
+        writes=(PAIRS,),
+        params=("pair.space", "pair.metric"),
+    ),
+    Stage(
+        name="anonymize",
+        version=1,
+        reads=(FACES, INVERSIONS, FAKES, PAIRS),
+        writes=(ANONYMIZED,),
+        params=(
+            "anonymize.margin",
+            "anonymize.margin_tolerance",
+            "anonymize.steps",
+            "anonymize.learning_rate",
+            "anonymize.lambda_id",
+            "anonymize.lambda_attr",
+        ),
+        networks=("generator", "recogniser", "farl"),
+    ),
+    Stage(
+        name="compose",
+        version=1,
+        reads=(PHOTOS, FACES, INVERSIONS, ANONYMIZED),
+        writes=(COMPOSED,),
+        params=(
+            "align.min_face_size",
+            "align.detection_threshold",
+            "align.max_side",
+            "align.max_pixels",
+            "compose.feather",
+            "compose.max_heldout_similarity",
+        ),
+        networks=("recogniser", "heldout", "farl"),
+    ),
+    Stage(
+        name="validate",
+        version=1,
+        reads=(PHOTOS, FACES, INVERSIONS, ANONYMIZED, COMPOSED),
+        writes=(WITHHELD, SHEET, REPORT),
+        params=("validate.sheet_photos", "compose.max_heldout_similarity"),
+        networks=("heldout",),
+        metrics=(METRICS,),
+    ),
+    Stage(
+        name="release",
+        version=1,
+        reads=(COMPOSED, METRICS),
+        writes=(RELEASE,),
+        params=(
+            "gate.max_reidentification_rate",
+            "gate.min_detection_rate",
+            "gate.max_withheld_rate",
+            "release.opaque_names",
+        ),
+    ),
+)
+
+
+def stage_named(name: str) -> Stage:
+    """The row called `name`; raises KeyError."""
+    for stage in STAGES:
+        if stage.name == name:
+            return stage
+    raise KeyError(name)

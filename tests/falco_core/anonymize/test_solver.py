@@ -1,0 +1,68 @@
+from pathlib import Path
+
+import pytest
+import torch
+
+from falco_core.anonymize import Problem, Solver
+from falco_core.bundles import Bundle, load_bundle
+from falco_core.params import AnonymizeParams
+from falco_core.reasons import Reason
+
+
+@pytest.fixture(scope="module")
+def bundle(tiny_bundle_folder: Path) -> Bundle:
+    return load_bundle(tiny_bundle_folder)
+
+
+def problem(bundle: Bundle, count: int) -> Problem:
+    generator = torch.Generator().manual_seed(1)
+    z = torch.randn(2 * count, bundle.generator.config.z_dim, generator=generator)
+    with torch.no_grad():
+        codes = bundle.generator.broadcast(bundle.generator.map(z))
+        crops = bundle.generator.synthesize(codes[:count]).clamp(-1, 1)
+    return Problem(crops=crops, real=codes[:count], fake=codes[count:])
+
+
+def part(whole: Problem, chosen: list[int]) -> Problem:
+    return Problem(crops=whole.crops[chosen], real=whole.real[chosen], fake=whole.fake[chosen])
+
+
+def test_only_the_bundles_middle_layers_move(bundle: Bundle) -> None:
+    given = problem(bundle, 2)
+    outcome = Solver(bundle, AnonymizeParams(steps=3)).solve(given)
+    first, last = bundle.spec.optimize_layers
+    kept = [*range(first), *range(last, given.real.shape[1])]
+    assert torch.equal(outcome.codes[:, kept], given.real[:, kept])
+    assert not torch.equal(outcome.codes[:, first:last], given.fake[:, first:last])
+
+
+def test_the_objective_falls(bundle: Bundle) -> None:
+    totals: list[float] = []
+    params = AnonymizeParams(steps=30, learning_rate=0.05, margin=0.0)
+    Solver(bundle, params).solve(problem(bundle, 2), progress=lambda _, total: totals.append(total))
+    assert totals[-1] < totals[0]
+
+
+def test_a_face_alone_gets_what_it_gets_in_a_batch(bundle: Bundle) -> None:
+    whole = problem(bundle, 5)
+    solver = Solver(bundle, AnonymizeParams(steps=5))
+    together = solver.solve(whole).codes
+    for chosen in ([0], [4], [3, 1, 2]):
+        torch.testing.assert_close(solver.solve(part(whole, chosen)).codes, together[chosen], atol=1e-3, rtol=0)
+
+
+def test_a_face_that_breaks_is_an_outcome_and_spares_the_others(bundle: Bundle) -> None:
+    whole = problem(bundle, 3)
+    broken = whole.real.clone()
+    broken[1] = float("nan")
+    solver = Solver(bundle, AnonymizeParams(steps=3, margin=1.0))
+    outcome = solver.solve(Problem(crops=whole.crops, real=broken, fake=whole.fake))
+    assert outcome.reasons == [None, Reason.NOT_FINITE, None]
+    torch.testing.assert_close(outcome.codes[[0, 2]], solver.solve(part(whole, [0, 2])).codes, atol=1e-3, rtol=0)
+
+
+def test_a_face_that_stays_too_similar_is_not_passed_on(bundle: Bundle) -> None:
+    whole = problem(bundle, 2)
+    unmoved = Problem(crops=whole.crops, real=whole.real, fake=whole.real)
+    outcome = Solver(bundle, AnonymizeParams(steps=1, margin=-1.0, learning_rate=1e-6)).solve(unmoved)
+    assert outcome.reasons == [Reason.MARGIN_NOT_REACHED] * 2

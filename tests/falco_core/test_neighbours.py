@@ -1,0 +1,28 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from falco_core.errors import ProjectError
+from falco_core.neighbours import FakePool, Metric
+
+
+@pytest.mark.parametrize("metric", ["cosine", "euclidean"])
+@given(seed=st.integers(0, 1000))
+@settings(max_examples=20, deadline=None)
+def test_the_nearest_fake_is_the_one_brute_force_finds(metric: Metric, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    fakes, faces = rng.normal(size=(30, 8)), rng.normal(size=(7, 8))
+    rows, distances = FakePool(fakes, metric).nearest(faces)
+    if metric == "cosine":
+        unit = [a / np.linalg.norm(a, axis=1, keepdims=True) for a in (faces, fakes)]
+        table = 1 - unit[0] @ unit[1].T
+    else:
+        table = np.linalg.norm(faces[:, None] - fakes[None], axis=2)
+    np.testing.assert_array_equal(rows, table.argmin(axis=1))
+    np.testing.assert_allclose(distances, table.min(axis=1), atol=1e-4)
+
+
+def test_an_empty_pool_says_what_to_change() -> None:
+    with pytest.raises(ProjectError, match="sample.count"):
+        FakePool(np.zeros((0, 4)), "cosine")

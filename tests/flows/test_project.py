@@ -1,0 +1,56 @@
+from pathlib import Path
+
+import pytest
+import yaml
+
+from falco_core.errors import ParamsError
+from falco_core.params import parse_params
+from flows.project import dvc_yaml, init_project
+from tasks.project import Project, pins
+from tasks.stages import STAGES
+
+REPO = Path(__file__).parents[2]
+
+
+def test_the_repositorys_own_dvc_yaml_is_the_stage_table() -> None:
+    assert (REPO / "dvc.yaml").read_text() == dvc_yaml()
+
+
+def test_the_repositorys_own_pins_are_current() -> None:
+    assert yaml.safe_load((REPO / "pins.yaml").read_text()) == pins(Project.open(REPO))
+
+
+def test_every_stage_reads_only_what_an_earlier_one_writes() -> None:
+    written: set[str] = {"${input.photos}"}
+    for stage in STAGES:
+        assert set(stage.reads) <= written, stage.name
+        written |= {*stage.writes, *stage.metrics}
+
+
+def test_every_param_of_the_table_exists() -> None:
+    params = parse_params({"input": {"photos": "x"}}, source="x").model_dump(by_alias=True)
+    for stage in STAGES:
+        for key in stage.params:
+            section, name = key.split(".")
+            assert name in params[section], key
+
+
+def test_an_existing_params_file_keeps_its_comments(tmp_path: Path) -> None:
+    text = f"# mine\ninput: {{photos: {tmp_path}}}\nanonymize: {{margin: 0.2}}\n"
+    (tmp_path / "params.yaml").write_text(text)
+    init_project(tmp_path, photos=None)
+    assert (tmp_path / "params.yaml").read_text() == text
+
+
+def test_a_changed_key_is_written_and_the_others_stay(tmp_path: Path) -> None:
+    init_project(tmp_path, photos=tmp_path, changes={"anonymize.margin": 0.2})
+    init_project(tmp_path, photos=None, changes={"anonymize.steps": 7})
+    params = Project.open(tmp_path).params
+    assert (params.anonymize.margin, params.anonymize.steps) == (0.2, 7)
+
+
+def test_a_bad_change_is_refused_and_writes_nothing(tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    with pytest.raises(ParamsError, match="anonymize.margin"):
+        init_project(project, photos=tmp_path, changes={"anonymize.margin": 7})
+    assert not (project / "params.yaml").exists()
