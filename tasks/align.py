@@ -10,13 +10,13 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
+from prefect import task
+
 from falco_core.datasets.folder import list_photos
+from falco_core.errors import UnreadablePhoto
 from falco_core.faces.align import crop_quad, extract_crop
 from falco_core.faces.detect import Detection, Detector
 from falco_core.images import Photo, load_photo, write_png
-from prefect import task
-
-from falco_core.errors import UnreadablePhoto
 from falco_core.items import Item
 from falco_core.params import AlignParams
 from falco_core.reasons import Reason
@@ -74,11 +74,12 @@ def align_photo(photo: Photo, detector: Detector, min_face_size: int, size: int)
     faces = detector.detect(photo.pixels)
     if not faces:
         return Item(record={**record, "reason": Reason.NO_FACE_FOUND, "detail": "the detector finds no face"})
-    smallest = min(_side(face) for face in faces)
-    if smallest < min_face_size:
+    quads = [crop_quad(face.landmarks) for face in faces]
+    smallest = min(_side(face, quad) for face, quad in zip(faces, quads, strict=True))
+    # Written so that landmarks without extent (a NaN quad) withhold the photo too.
+    if not smallest >= min_face_size:
         detail = f"a face of {smallest:.0f} px, align.min_face_size is {min_face_size}"
         return Item(record={**record, "reason": Reason.FACE_TOO_SMALL, "detail": detail})
-    quads = [crop_quad(face.landmarks) for face in faces]
     return Item(
         arrays={
             "crops": np.stack([extract_crop(photo.pixels, quad, size) for quad in quads]),
@@ -138,6 +139,7 @@ def _photo_file(project: Project, photo: str) -> PhotoFile:
     return PhotoFile(photo, digest, project.key(STAGE, digest))
 
 
-def _side(face: Detection) -> float:
+def _side(face: Detection, quad: np.ndarray) -> float:
+    """Pixels; the crop quad of a sound detection is larger than its box."""
     x0, y0, x1, y1 = face.box
-    return float(min(x1 - x0, y1 - y0))
+    return float(np.min([x1 - x0, y1 - y0, np.linalg.norm(quad[1] - quad[0])]))

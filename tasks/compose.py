@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from falco_core.faces.compose import paste
-from falco_core.images import Photo, decode_photo, encode_photo, load_photo, read_png
 from prefect import task
 
+from falco_core.faces.compose import paste
+from falco_core.images import Photo, decode_photo, encode_photo, load_photo, output_name, read_png
 from falco_core.items import Item
 from falco_core.judges import SecondLook, Verdict
 from falco_core.judges.second_look import Originals
@@ -104,12 +104,12 @@ def compose_photo(project: Project, work: Work, look: SecondLook) -> Item:
         replaced=[replaced[place.face] for place in work.places],
         originals=_originals(project, work),
     )
-    return _item(work, verdict, data)
+    return _item(work, verdict, data, photo.format)
 
 
-def _item(work: Work, verdict: Verdict, data: bytes) -> Item:
+def _item(work: Work, verdict: Verdict, data: bytes, photo_format: str) -> Item:
     checks = {place.face: asdict(check) for place, check in zip(work.places, verdict.faces, strict=True)}
-    record = {"reason": verdict.reason, "detail": verdict.detail, "checks": checks}
+    record = {"reason": verdict.reason, "detail": verdict.detail, "format": photo_format, "checks": checks}
     # The bytes of a photo that must not be released are not even kept.
     arrays = {} if verdict.reason else {"file": np.frombuffer(data, dtype=np.uint8)}
     return Item(arrays, record)
@@ -173,7 +173,7 @@ def _assemble(project: Project, works: list[Work], withheld: list[dict[str, Any]
 
 
 def _write(folder: Path, work: Work, item: Item) -> dict[str, Any]:
-    file = output_name(work.photo)
+    file = output_name(work.photo, item.record["format"])
     data = item.arrays["file"].tobytes()
     path = folder / "photos" / file
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,71 @@
+"""bundle.yaml as a model: what networks a bundle holds, their sizes, files and digests."""
+
+from typing import Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from falco_core.networks import EncoderConfig, FarlConfig, GeneratorConfig, HeldOutConfig, RecogniserConfig
+
+Config = TypeVar("Config", bound=BaseModel)
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class NetworkSpec(_Record, Generic[Config]):
+    """One network: its sizes and its weights file, named relative to the bundle folder."""
+
+    config: Config
+    file: str = Field(pattern=r"^[\w.-]+\.safetensors$")
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+
+
+class NetworkSpecs(_Record):
+    """The five networks of a bundle."""
+
+    generator: NetworkSpec[GeneratorConfig]
+    encoder: NetworkSpec[EncoderConfig]
+    recogniser: NetworkSpec[RecogniserConfig]
+    heldout: NetworkSpec[HeldOutConfig]
+    farl: NetworkSpec[FarlConfig]
+
+
+class Thresholds(_Record):
+    """Cosines at which each recogniser takes 1 % of the bundle's own pairs of strangers for one person."""
+
+    recogniser: float = Field(ge=-1, le=1)
+    heldout: float = Field(ge=-1, le=1)
+
+
+class BundleSpec(_Record):
+    """All of bundle.yaml."""
+
+    name: str = Field(min_length=1)
+    version: str = Field(min_length=1)
+    licence: str
+    source: str
+    optimize_layers: tuple[int, int]
+    """W+ layers [first, last) that are taken from the paired fake and optimized."""
+    thresholds: Thresholds
+    networks: NetworkSpecs
+
+    @property
+    def resolution(self) -> int:
+        """Side of crops and generated faces, pixels."""
+        return self.networks.generator.config.resolution
+
+    @property
+    def num_layers(self) -> int:
+        """L, the number of W+ layers."""
+        return self.networks.generator.config.num_layers
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "BundleSpec":
+        generator, encoder = self.networks.generator.config, self.networks.encoder.config
+        if (encoder.num_layers, encoder.w_dim) != (generator.num_layers, generator.w_dim):
+            raise ValueError("the encoder's W+ codes have another shape than the generator's")
+        first, last = self.optimize_layers
+        if not 0 <= first < last <= generator.num_layers:
+            raise ValueError(f"optimize_layers must lie within the generator's {generator.num_layers} layers")
+        return self

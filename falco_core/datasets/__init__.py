@@ -1,0 +1,1 @@
+"""Reading folders of photos, and writing the release."""

@@ -1,0 +1,56 @@
+"""The release folder: composed photos and a manifest, swapped in as a whole."""
+
+import json
+import secrets
+import shutil
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
+
+from pydantic import BaseModel, ConfigDict
+
+from falco_core.errors import ProjectError
+
+MANIFEST = "manifest.json"
+PHOTOS = "photos"
+
+
+class Manifest(BaseModel):
+    """manifest.json: how the release was made; nothing in it is derived from a single original."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    falco: str
+    bundle: str
+    params: str
+    """Digest of the parameters that change results."""
+    photos_released: int
+    photos_withheld: int
+    reidentification_rate: float
+    recogniser_similarity: float | None
+    attribute_similarity: float | None
+
+
+def write_release(source: Path, names: Iterable[tuple[str, str]], target: Path, manifest: Manifest) -> None:
+    """Copy files of `source` as (name there, name in the release) to `target`, replacing an earlier release.
+
+    Raises ProjectError if `target` holds something that is not a falco release.
+    """
+    if target.exists() and not (target / MANIFEST).is_file() and any(target.iterdir()):
+        raise ProjectError(f"{target} is not a falco release: move it away or choose another project folder")
+    partial = target.with_name(f".{target.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    (partial / PHOTOS).mkdir(parents=True)
+    for file, name in names:
+        path = partial / PHOTOS / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Contents only: times and permissions of files are metadata too.
+        shutil.copyfile(source / file, path)
+    text = json.dumps(manifest.model_dump(mode="json"), indent=2)
+    (partial / MANIFEST).write_text(text + "\n", encoding="utf-8")
+    shutil.rmtree(target, ignore_errors=True)
+    partial.replace(target)
+
+
+def opaque_name(file: str) -> str:
+    """A random name with the suffix of `file`: it says nothing of the original."""
+    return secrets.token_hex(12) + PurePosixPath(file).suffix.lower()

@@ -1,0 +1,1 @@
+"""Finding faces, cropping them, and putting new ones back."""

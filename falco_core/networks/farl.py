@@ -1,0 +1,70 @@
+"""FaRL's image tower (Zheng et al., CVPR 2022): a ViT trained on faces and captions, in open_clip's form."""
+
+import torch
+from open_clip.transformer import QuickGELU, VisionTransformer
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn import functional
+
+from falco_core.networks.config import NetworkConfig
+from falco_core.networks.resize import resize
+
+# Mean and standard deviation of CLIP's training images, which FaRL keeps (values of pixels in [0, 1]).
+CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
+CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
+
+
+class FarlConfig(NetworkConfig):
+    """Sizes of an image tower; the defaults are those of FaRL-Base-Patch16."""
+
+    image_size: int = Field(224, ge=8)
+    patch_size: int = Field(16, ge=1)
+    width: int = Field(768, ge=1)
+    layers: int = Field(12, ge=1)
+    heads: int = Field(12, ge=1)
+    embedding: int = Field(512, ge=1)
+
+
+class Farl(nn.Module):
+    """Images to tokens (for the attribute preservation loss) and embeddings (for pairing)."""
+
+    def __init__(self, config: FarlConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.visual = VisionTransformer(
+            image_size=config.image_size,
+            patch_size=config.patch_size,
+            width=config.width,
+            layers=config.layers,
+            heads=config.heads,
+            mlp_ratio=4.0,
+            output_dim=config.embedding,
+            act_layer=QuickGELU,
+        )
+        self.register_buffer("_mean", torch.tensor(CLIP_MEAN)[None, :, None, None], persistent=False)
+        self.register_buffer("_std", torch.tensor(CLIP_STD)[None, :, None, None], persistent=False)
+        self._mean: Tensor
+        self._std: Tensor
+
+    def tokens(self, images: Tensor) -> Tensor:
+        """[N, 3, R, R] in [-1, 1], any R -> tokens before the last layer norm [N, T, width], class token first."""
+        return self.tokens_of_normalized(self.normalize(images))
+
+    def embed(self, images: Tensor) -> Tensor:
+        """[N, 3, R, R] in [-1, 1], any R -> [N, E], unit length."""
+        return functional.normalize(self.project(self.tokens(images)), dim=1)
+
+    def normalize(self, images: Tensor) -> Tensor:
+        """[N, 3, R, R] in [-1, 1] -> [N, 3, image_size, image_size] as CLIP's towers expect it."""
+        return ((resize(images, self.config.image_size) + 1.0) / 2.0 - self._mean) / self._std
+
+    def tokens_of_normalized(self, images: Tensor) -> Tensor:
+        """[N, 3, image_size, image_size] -> [N, T, width], without resizing or normalization."""
+        embedded = self.visual._embeds(images)
+        tokens: Tensor = self.visual.transformer(embedded)
+        return tokens
+
+    def project(self, tokens: Tensor) -> Tensor:
+        """Tokens [N, T, width] -> embedding [N, E] of the class token, not normalized."""
+        embedding: Tensor = self.visual.ln_post(tokens[:, 0]) @ self.visual.proj
+        return embedding

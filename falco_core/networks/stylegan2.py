@@ -1,0 +1,212 @@
+"""StyleGAN2's generator (Karras et al., CVPR 2020; configuration F: skip architecture, weight demodulation).
+
+Shape letters: N images, C channels, H and W pixels, L layers, D width of W.
+"""
+
+import math
+from itertools import pairwise
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn import functional
+
+from falco_core.networks.config import NetworkConfig
+
+SQRT2 = math.sqrt(2.0)
+FIR = (1.0, 3.0, 3.0, 1.0)
+
+
+class GeneratorConfig(NetworkConfig):
+    """Sizes of a generator."""
+
+    resolution: int = Field(ge=8, le=1024)
+    z_dim: int = Field(ge=1)
+    w_dim: int = Field(ge=1)
+    mapping_layers: int = Field(8, ge=1)
+    mapping_lr_multiplier: float = Field(0.01, gt=0)
+    normalize_z: bool = True
+    """Scale z to unit mean square first, as the published network does."""
+    channel_base: int = Field(32768, ge=8)
+    channel_max: int = Field(512, ge=1)
+
+    @property
+    def num_layers(self) -> int:
+        """L, the number of style inputs."""
+        return 2 * int(math.log2(self.resolution)) - 2
+
+    def channels(self, resolution: int) -> int:
+        """Feature maps at `resolution`."""
+        return min(self.channel_base // resolution, self.channel_max)
+
+
+class Dense(nn.Module):
+    """Linear layer with the equalized learning rate of StyleGAN: weights are scaled when used."""
+
+    def __init__(self, inputs: int, outputs: int, *, lr_multiplier: float = 1.0, bias: float = 0.0) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(outputs, inputs) / lr_multiplier)
+        self.bias = nn.Parameter(torch.full((outputs,), bias / lr_multiplier))
+        self._weight_scale = lr_multiplier / math.sqrt(inputs)
+        self._bias_scale = lr_multiplier
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[N, inputs] -> [N, outputs]."""
+        return functional.linear(x, self.weight * self._weight_scale, self.bias * self._bias_scale)
+
+
+class ModulatedConv(nn.Module):
+    """Convolution whose input channels are scaled by a style, output normalized by the scaled weight's length.
+
+    Scaling the activations on both sides of one shared weight equals scaling the weight per image (Karras et al.,
+    eq. 1 and 3) and is several times faster on a CPU than a convolution with one group per image.
+    """
+
+    def __init__(
+        self, inputs: int, outputs: int, w_dim: int, *, kernel: int = 3, up: bool = False, demodulate: bool = True
+    ) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(outputs, inputs, kernel, kernel))
+        self.style = Dense(w_dim, inputs, bias=1.0)
+        self._scale = 1.0 / math.sqrt(inputs * kernel * kernel)
+        self._demodulate = demodulate
+        self._up = up
+        self.register_buffer("_fir", fir_kernel(), persistent=False)
+        self._fir: Tensor
+
+    def forward(self, x: Tensor, w: Tensor) -> Tensor:
+        """x [N, C, H, W], w [N, D] -> [N, C', H, W], twice as large if `up`."""
+        style = self.style(w)
+        weight = self.weight * self._scale
+        x = x * style[:, :, None, None].to(x.dtype)
+        if self._up:
+            x = functional.conv_transpose2d(x, weight.transpose(0, 1), stride=2)
+            x = depthwise(functional.pad(x, (1, 1, 1, 1)), self._fir)
+        else:
+            x = functional.conv2d(x, weight, padding=weight.shape[-1] // 2)
+        if self._demodulate:
+            lengths = functional.linear(style.square(), weight.square().sum(dim=(2, 3)))
+            x = x * torch.rsqrt(lengths + 1e-8)[:, :, None, None].to(x.dtype)
+        return x
+
+
+class StyledLayer(nn.Module):
+    """Modulated convolution, fixed noise, bias, leaky ReLU."""
+
+    def __init__(self, inputs: int, outputs: int, w_dim: int, resolution: int, *, up: bool) -> None:
+        super().__init__()
+        self.conv = ModulatedConv(inputs, outputs, w_dim, up=up)
+        self.bias = nn.Parameter(torch.zeros(outputs))
+        self.noise_strength = nn.Parameter(torch.zeros(()))
+        self.register_buffer("noise", torch.randn(1, 1, resolution, resolution))
+        self.noise: Tensor
+
+    def forward(self, x: Tensor, w: Tensor) -> Tensor:
+        """x [N, C, H, W], w [N, D] -> [N, C', H', W']."""
+        x = self.conv(x, w)
+        x = x + (self.noise * self.noise_strength).to(x.dtype) + self.bias[None, :, None, None].to(x.dtype)
+        return functional.leaky_relu(x, 0.2) * SQRT2
+
+
+class ToRGB(nn.Module):
+    """Features to an RGB image that is added to the upsampled image of the resolution before."""
+
+    def __init__(self, inputs: int, w_dim: int) -> None:
+        super().__init__()
+        self.conv = ModulatedConv(inputs, 3, w_dim, kernel=1, demodulate=False)
+        self.bias = nn.Parameter(torch.zeros(3))
+        self.register_buffer("_fir", fir_kernel(), persistent=False)
+        self._fir: Tensor
+
+    def forward(self, x: Tensor, w: Tensor, image: Tensor | None) -> Tensor:
+        """x [N, C, H, W], w [N, D], image [N, 3, H/2, W/2] or None -> [N, 3, H, W]."""
+        rgb: Tensor = self.conv(x, w) + self.bias[None, :, None, None]
+        return rgb if image is None else rgb + upsample(image, self._fir)
+
+
+class Generator(nn.Module):
+    """z -> w -> W+ code -> image."""
+
+    def __init__(self, config: GeneratorConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.num_layers = config.num_layers
+        widths = [config.z_dim] + [config.w_dim] * config.mapping_layers
+        self.mapping = nn.ModuleList(
+            Dense(inputs, outputs, lr_multiplier=config.mapping_lr_multiplier) for inputs, outputs in pairwise(widths)
+        )
+        self.register_buffer("w_mean", torch.zeros(config.w_dim))
+        self.w_mean: Tensor
+        self.const = nn.Parameter(torch.randn(1, config.channels(4), 4, 4))
+        self.layers = nn.ModuleList()
+        self.to_rgb = nn.ModuleList()
+        for resolution in resolutions(config.resolution):
+            channels = config.channels(resolution)
+            if resolution > 4:
+                before = config.channels(resolution // 2)
+                self.layers.append(StyledLayer(before, channels, config.w_dim, resolution, up=True))
+            self.layers.append(StyledLayer(channels, channels, config.w_dim, resolution, up=False))
+            self.to_rgb.append(ToRGB(channels, config.w_dim))
+
+    def map(self, z: Tensor) -> Tensor:
+        """z [N, z_dim], standard normal -> w [N, D]."""
+        if self.config.normalize_z:
+            z = z * torch.rsqrt(z.square().mean(dim=1, keepdim=True) + 1e-8)
+        for dense in self.mapping:
+            z = functional.leaky_relu(dense(z), 0.2) * SQRT2
+        return z
+
+    def truncate(self, w: Tensor, psi: float) -> Tensor:
+        """w [..., D] drawn towards the mean: w_mean + psi (w - w_mean)."""
+        return self.w_mean + psi * (w - self.w_mean)
+
+    def broadcast(self, w: Tensor) -> Tensor:
+        """w [N, D] -> W+ codes [N, L, D], the same in all layers."""
+        return w[:, None].expand(-1, self.num_layers, -1)
+
+    def synthesize(self, codes: Tensor, *, resolution: int | None = None) -> Tensor:
+        """W+ codes [N, L, D] -> images [N, 3, R, R], about [-1, 1] but not clamped.
+
+        `resolution` stops earlier, at the image of that lower resolution; layers beyond it are not looked at.
+        """
+        x = self.const.expand(len(codes), -1, -1, -1)
+        image: Tensor | None = None
+        layer = 0
+        for number, size in enumerate(resolutions(resolution or self.config.resolution)):
+            for _ in range(1 if size == 4 else 2):
+                x = self.layers[layer](x, codes[:, layer])
+                layer += 1
+            # The image is read with the style of the layer that follows (as in the published networks).
+            image = self.to_rgb[number](x, codes[:, layer], image)
+        if image is None:
+            raise ValueError("resolution must be at least 4")
+        return image
+
+    def forward(self, z: Tensor) -> Tensor:
+        """z [N, z_dim] -> images, without truncation."""
+        return self.synthesize(self.broadcast(self.map(z)))
+
+
+def resolutions(last: int) -> list[int]:
+    """4, 8, ... last."""
+    return [2**power for power in range(2, int(math.log2(last)) + 1)]
+
+
+def fir_kernel() -> Tensor:
+    """The 4 x 4 low-pass filter of upsampling by two [1, 1, 4, 4]; its sum is 4."""
+    taps = torch.tensor(FIR)
+    kernel = torch.outer(taps, taps)
+    return (kernel / kernel.sum() * 4.0)[None, None]
+
+
+def depthwise(x: Tensor, kernel: Tensor) -> Tensor:
+    """Every channel of x [N, C, H, W] filtered by kernel [1, 1, h, w], no padding."""
+    channels = x.shape[1]
+    return functional.conv2d(x, kernel.to(x.dtype).expand(channels, -1, -1, -1), groups=channels)
+
+
+def upsample(image: Tensor, kernel: Tensor) -> Tensor:
+    """[N, C, H, W] -> [N, C, 2H, 2W] through the low-pass filter."""
+    channels = image.shape[1]
+    weight = kernel.to(image.dtype).expand(channels, -1, -1, -1)
+    return functional.conv_transpose2d(image, weight, stride=2, padding=1, groups=channels)

@@ -1,0 +1,1 @@
+"""Procedural portraits: parameters in, picture with exact landmarks and coverage out."""

@@ -1,0 +1,41 @@
+"""What a real crop differs in from a rendered one: its frame is a little off, its light, sharpness and noise vary."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+MAX_SHIFT = 0.05
+MAX_TURN = 0.07
+MAX_SCALE = 0.06
+
+
+def jitter_frame(images: Tensor) -> Tensor:
+    """Images [N, 3, S, S] shifted (5 % of the half side), turned (4 degrees) and scaled (6 %) at random."""
+    count = len(images)
+    turn = _uniform(count, MAX_TURN)
+    scale = 1.0 + _uniform(count, MAX_SCALE)
+    shift = torch.stack([_uniform(count, MAX_SHIFT), _uniform(count, MAX_SHIFT)], dim=1)
+    cos, sin = scale * turn.cos(), scale * turn.sin()
+    affine = torch.stack([torch.stack([cos, -sin], 1), torch.stack([sin, cos], 1)], dim=1)
+    grid = functional.affine_grid(
+        torch.cat([affine, shift[:, :, None]], dim=2), list(images.shape), align_corners=False
+    )
+    return functional.grid_sample(images, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
+
+
+def jitter_look(images: Tensor) -> Tensor:
+    """Images [N, 3, S, S] in [-1, 1] with other exposure, contrast and colour, some blurred, with camera noise."""
+    count = len(images)
+    gain = 1.0 + _uniform(count, 0.25)[:, None, None, None] + 0.08 * (2 * torch.rand(count, 3, 1, 1) - 1)
+    lift = _uniform(count, 0.15)[:, None, None, None]
+    changed = images * gain + lift
+    half = functional.avg_pool2d(changed, 2)
+    blurred = functional.interpolate(half, size=changed.shape[-2:], mode="bilinear", align_corners=False)
+    amount = (torch.rand(count, 1, 1, 1) * 1.6 - 0.6).clamp(min=0)
+    changed = changed + amount * (blurred - changed)
+    noise = 0.04 * torch.rand(count, 1, 1, 1) * torch.randn_like(changed)
+    return (changed + noise).clamp(-1, 1)
+
+
+def _uniform(count: int, half_width: float) -> Tensor:
+    return half_width * (2.0 * torch.rand(count) - 1.0)

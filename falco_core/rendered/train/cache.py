@@ -1,0 +1,69 @@
+"""Rendered pictures kept on disk, so that every recipe reads the same ones and a stopped run goes on."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from falco_core.rendered.parameters import same_identity, sample_latents
+from falco_core.rendered.renderer import render_aligned
+from falco_core.rendered.train.progress import Progress
+
+CHUNK = 64
+
+
+@dataclass(frozen=True)
+class RenderSet:
+    """`people` different persons, each seen `views` times; two sets of different `seed` share nobody."""
+
+    name: str
+    people: int
+    views: int
+    seed: int
+
+    def latents(self) -> Tensor:
+        """[people * views, LATENT_SIZE], the views of a person next to each other."""
+        first = sample_latents(self.people, seed=self.seed)
+        views = [first] + [same_identity(first, seed=self.seed + 7919 * view) for view in range(1, self.views)]
+        return torch.stack(views, dim=1).flatten(0, 1)
+
+    def identities(self) -> Tensor:
+        """[people * views] number of the person."""
+        return torch.arange(self.people).repeat_interleave(self.views)
+
+
+@dataclass(frozen=True)
+class Cached:
+    """A rendered set: images uint8 [N, 3, S, S] (memory-mapped), latents [N, P], identities [N]."""
+
+    images: np.ndarray
+    latents: Tensor
+    identities: Tensor
+
+    def batch(self, rows: Tensor) -> Tensor:
+        """Images [B, 3, S, S] in [-1, 1]."""
+        return torch.from_numpy(self.images[rows.numpy()]).float() / 127.5 - 1.0
+
+
+def render_set(chosen: RenderSet, work: Path, *, size: int) -> Cached:
+    """Render what is missing of `chosen` under `work`, then open it."""
+    path = work / f"{chosen.name}-{size}px-{chosen.people}x{chosen.views}-seed{chosen.seed}.npy"
+    latents = chosen.latents()
+    done_file = path.with_suffix(".done")
+    done = int(done_file.read_text()) if done_file.is_file() and path.is_file() else 0
+    shape = (len(latents), 3, size, size)
+    if not done:
+        work.mkdir(parents=True, exist_ok=True)
+        np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
+    images = np.lib.format.open_memmap(path, mode="r+" if done < len(latents) else "r")
+    progress = Progress(f"renders {chosen.name}")
+    while done < len(latents):
+        rendered = render_aligned(latents[done : done + CHUNK], size=size).images
+        images[done : done + len(rendered)] = ((rendered + 1.0) * 127.5).round().clamp(0, 255).byte().numpy()
+        done += len(rendered)
+        images.flush()
+        done_file.write_text(str(done))
+        progress.say(f"{done}/{len(latents)}")
+    return Cached(images, latents, chosen.identities())

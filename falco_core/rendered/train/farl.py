@@ -1,0 +1,102 @@
+"""FaRL's recipe in small: a ViT and a text tower learn which caption belongs to which portrait.
+
+The captions are written from the rendered attributes. An attribute head beside the contrast keeps every attribute in
+the image features, also those a caption leaves out. Only the image tower is shipped.
+"""
+
+from pathlib import Path
+
+import torch
+from open_clip import SimpleTokenizer
+from open_clip.transformer import TextTransformer
+from torch import Tensor, nn
+from torch.nn import functional
+
+from falco_core.networks import Farl, FarlConfig
+from falco_core.rendered.parameters import ATTRIBUTES, attributes_of, captions_of
+from falco_core.rendered.train.augment import jitter_frame, jitter_look
+from falco_core.rendered.train.cache import Cached
+from falco_core.rendered.train.progress import Progress
+from falco_core.rendered.train.schedule import Training, batches
+
+CONTEXT = 40
+TEMPERATURE = 0.07
+
+
+def farl_config() -> FarlConfig:
+    """Sizes of the mini image tower."""
+    return FarlConfig(image_size=128, patch_size=16, width=192, layers=6, heads=6, embedding=128)
+
+
+class Towers(nn.Module):
+    """Image tower, text tower and attribute head."""
+
+    def __init__(self, config: FarlConfig) -> None:
+        super().__init__()
+        self.farl = Farl(config)
+        self.tokenizer = SimpleTokenizer(context_length=CONTEXT)
+        self.text = TextTransformer(
+            context_length=CONTEXT,
+            vocab_size=self.tokenizer.vocab_size,
+            width=128,
+            heads=4,
+            layers=2,
+            output_dim=config.embedding,
+        )
+        self.attributes = nn.Linear(config.embedding, len(ATTRIBUTES))
+
+    def losses(self, images: Tensor, captions: list[str], attributes: Tensor) -> tuple[Tensor, Tensor]:
+        """Contrast and attribute loss, both scalars; attributes [N, A] bool."""
+        embedding = self.farl.project(self.farl.tokens(images))
+        image = functional.normalize(embedding, dim=1)
+        text = functional.normalize(self.text(self.tokenizer(captions)), dim=1)
+        table = image @ text.T / TEMPERATURE
+        labels = torch.arange(len(table))
+        contrast = (functional.cross_entropy(table, labels) + functional.cross_entropy(table.T, labels)) / 2
+        seen = functional.binary_cross_entropy_with_logits(self.attributes(embedding), attributes.float())
+        return contrast, seen
+
+
+def train_farl(
+    portraits: Cached, test: Cached, work: Path, *, minutes: float, config: FarlConfig | None = None, batch: int = 96
+) -> Farl:
+    """Train for `minutes` and return the image tower."""
+    torch.manual_seed(4)
+    towers = Towers(config or farl_config())
+    optimizer = torch.optim.AdamW(towers.parameters(), betas=(0.9, 0.98), weight_decay=0.05)
+    parts = {"towers": towers, "optimizer": optimizer}
+    training = Training(work / "farl.pt", parts, minutes=minutes, learning_rate=1e-3)
+    progress = Progress("farl")
+    towers.train()
+    for step in training.steps():
+        rows = batches(len(portraits.latents), batch, step=step.number, seed=4)
+        latents = portraits.latents[rows]
+        images = jitter_look(jitter_frame(portraits.batch(rows)))
+        captions = captions_of(latents, seed=step.number)
+        contrast, seen = towers.losses(images, captions, attributes_of(latents))
+        optimizer.zero_grad(set_to_none=True)
+        (contrast + seen).backward()
+        torch.nn.utils.clip_grad_norm_(towers.parameters(), 1.0)
+        optimizer.step()
+        if progress.due():
+            accuracy = attribute_accuracy(towers, test)
+            progress.say(
+                f"step {step.number}, contrast {float(contrast.detach()):.3f}, attributes {float(seen.detach()):.3f}, "
+                f"held-out balanced accuracy {accuracy:.3f}"
+            )
+    return towers.farl.eval()
+
+
+@torch.no_grad()
+def attribute_accuracy(towers: Towers, test: Cached, count: int = 400) -> float:
+    """Mean over the attributes of the balanced accuracy on people never trained on."""
+    towers.eval()
+    rows = torch.arange(0, len(test.latents), max(len(test.latents) // count, 1))
+    truth = attributes_of(test.latents[rows])
+    found = torch.cat(
+        [towers.attributes(towers.farl.project(towers.farl.tokens(test.batch(part)))) > 0 for part in rows.split(100)]
+    )
+    towers.train()
+    positive = (found & truth).sum(0) / truth.sum(0).clamp(min=1)
+    negative = (~found & ~truth).sum(0) / (~truth).sum(0).clamp(min=1)
+    return float(((positive + negative) / 2).mean())

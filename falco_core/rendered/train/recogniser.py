@@ -1,0 +1,150 @@
+"""The recogniser that is optimized against, and the held-out one that judges: ArcFace on rendered identities."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from falco_core.networks import HeldOutConfig, HeldOutRecogniser, Recogniser, RecogniserConfig
+from falco_core.rendered.train.augment import jitter_frame, jitter_look
+from falco_core.rendered.train.cache import Cached
+from falco_core.rendered.train.progress import Progress
+from falco_core.rendered.train.schedule import Training, batches
+
+SCALE = 24.0
+ANGULAR_MARGIN = 0.3
+MARGIN_FROM = 0.15
+"""Share of the budget without a margin: on too few steps ArcFace's margin keeps a fresh network from starting."""
+
+Network = TypeVar("Network", Recogniser, HeldOutRecogniser)
+
+
+def recogniser_config() -> RecogniserConfig:
+    """Sizes of the mini recogniser."""
+    return RecogniserConfig(
+        frame_size=128, input_size=64, channels=(16, 32, 64, 128), units=(1, 2, 2, 1), embedding=128
+    )
+
+
+def heldout_config() -> HeldOutConfig:
+    """Architecture of the mini held-out recogniser."""
+    return HeldOutConfig(architecture="resnet10t", frame_size=128, input_size=64, embedding=128)
+
+
+class ArcFaceHead(nn.Module):
+    """Class weights and the additive angular margin (Deng et al., ArcFace, CVPR 2019, eq. 3)."""
+
+    def __init__(self, embedding: int, classes: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(classes, embedding) * 0.05)
+
+    def forward(self, embeddings: Tensor, labels: Tensor, margin: float) -> Tensor:
+        """Unit embeddings [N, E], labels [N] -> the loss (a scalar)."""
+        cosines = functional.linear(embeddings, functional.normalize(self.weight, dim=1)).clamp(-0.9999, 0.9999)
+        own = cosines.gather(1, labels[:, None])
+        with_margin = own * math.cos(margin) - (1.0 - own.square()).sqrt() * math.sin(margin)
+        return functional.cross_entropy(SCALE * cosines.scatter(1, labels[:, None], with_margin), labels)
+
+
+@dataclass(frozen=True)
+class Verification:
+    """How well embeddings tell people apart, on balanced pairs."""
+
+    accuracy: float
+    accept_rate: float
+    """Same-person pairs accepted at `threshold`."""
+    threshold: float
+    """Cosine that 1 % of the stranger pairs reach."""
+    same: float
+    """Mean cosine of pairs of one person."""
+
+
+def train_recogniser(
+    people: Cached,
+    test: Cached,
+    work: Path,
+    *,
+    minutes: float,
+    config: RecogniserConfig | None = None,
+    batch: int = 64,
+) -> Recogniser:
+    """Train the recogniser for `minutes`."""
+    torch.manual_seed(2)
+    network = Recogniser(config or recogniser_config())
+    return _train(network, people, test, work / "recogniser.pt", minutes=minutes, batch=batch, seed=2)
+
+
+def train_heldout(
+    people: Cached,
+    test: Cached,
+    work: Path,
+    *,
+    minutes: float,
+    config: HeldOutConfig | None = None,
+    batch: int = 64,
+) -> HeldOutRecogniser:
+    """Train the held-out recogniser for `minutes`, on people the other has never seen."""
+    torch.manual_seed(3)
+    network = HeldOutRecogniser(config or heldout_config())
+    return _train(network, people, test, work / "heldout.pt", minutes=minutes, batch=batch, seed=3)
+
+
+def _train(
+    network: Network, people: Cached, test: Cached, path: Path, *, minutes: float, batch: int, seed: int
+) -> Network:
+    head = ArcFaceHead(network.config.embedding, int(people.identities.max()) + 1)
+    weights = [*network.parameters(), *head.parameters()]
+    optimizer = torch.optim.AdamW(weights, betas=(0.9, 0.99), weight_decay=0.02)
+    parts = {"network": network, "head": head, "optimizer": optimizer}
+    training = Training(path, parts, minutes=minutes, learning_rate=2e-3)
+    progress = Progress(path.stem)
+    network.train()
+    for step in training.steps():
+        rows = batches(len(people.identities), batch, step=step.number, seed=seed)
+        images = jitter_look(jitter_frame(people.batch(rows)))
+        margin = 0.0 if step.share < MARGIN_FROM else ANGULAR_MARGIN
+        loss = head(network(images), people.identities[rows], margin)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+        if progress.due():
+            figures = verify(network.eval(), test)
+            network.train()
+            progress.say(f"step {step.number}, loss {float(loss.detach()):.3f}, held out {figures.accuracy:.3f}")
+    return network.eval()
+
+
+@torch.no_grad()
+def verify(network: Callable[[Tensor], Tensor], test: Cached, *, seed: int = 0) -> Verification:
+    """Verification over all same-person pairs of `test` and as many stranger pairs."""
+    embeddings = embed_all(network, test)
+    same, strangers = pairs(test.identities, seed=seed)
+    own = (embeddings[same[:, 0]] * embeddings[same[:, 1]]).sum(1)
+    other = (embeddings[strangers[:, 0]] * embeddings[strangers[:, 1]]).sum(1)
+    cuts = torch.cat([own, other]).unique()[None]
+    accuracy = ((own[:, None] >= cuts).float().mean(0) + (other[:, None] < cuts).float().mean(0)) / 2
+    threshold = float(other.quantile(0.99))
+    accepted = float((own >= threshold).float().mean())
+    return Verification(float(accuracy.max()), accepted, threshold, float(own.mean()))
+
+
+@torch.no_grad()
+def embed_all(network: Callable[[Tensor], Tensor], images: Cached, size: int = 64) -> Tensor:
+    """Embeddings [N, E] of a whole set."""
+    rows = torch.arange(len(images.latents))
+    return torch.cat([network(images.batch(part)) for part in rows.split(size)])
+
+
+def pairs(identities: Tensor, *, seed: int) -> tuple[Tensor, Tensor]:
+    """All same-person pairs [M, 2] and M stranger pairs."""
+    left, right = torch.triu_indices(len(identities), len(identities), offset=1)
+    alike = identities[left] == identities[right]
+    everyone = torch.stack([left, right], dim=1)
+    same, strangers = everyone[alike], everyone[~alike]
+    chosen = torch.randperm(len(strangers), generator=torch.Generator().manual_seed(seed))[: len(same)]
+    return same, strangers[chosen]

@@ -1,0 +1,12 @@
+"""The rendered sets that the recipes train and test on; nobody is in two of them."""
+
+from falco_core.rendered.train.cache import RenderSet
+
+SIZE = 128
+
+PORTRAITS = RenderSet("portraits", people=12_000, views=1, seed=11)
+"""Generator, encoder and FaRL are trained on these."""
+RECOGNISER_PEOPLE = RenderSet("recogniser", people=1_200, views=6, seed=23)
+HELDOUT_PEOPLE = RenderSet("heldout", people=900, views=6, seed=37)
+TEST_PEOPLE = RenderSet("test", people=200, views=4, seed=53)
+"""Nothing is trained on these."""

@@ -1,0 +1,45 @@
+"""release: the gate, then the public folder.
+
+in: data/composed, reports/metrics.json    out: release (photos/ tree, manifest.json)
+"""
+
+from importlib.metadata import version
+
+from falco_core.datasets.release import Manifest, opaque_name, write_release
+from falco_core.errors import GateError
+from falco_core.judges import Metrics, violations
+from falco_core.tables import COMPOSED, read_table
+from tasks.batches import Execute, StageReport
+from tasks.project import Project
+from tasks.stages import COMPOSED as COMPOSED_FOLDER
+from tasks.stages import METRICS, stage_named
+from tasks.stages import RELEASE as RELEASE_FOLDER
+
+STAGE = stage_named("release")
+
+
+def run(project: Project, execute: Execute) -> StageReport:
+    """Open or close the gate; raises GateError, and then nothing is released."""
+    del execute
+    metrics = Metrics.model_validate_json(project.path(METRICS).read_text(encoding="utf-8"))
+    if broken := violations(metrics, project.params.gate):
+        raise GateError(f"the gate is closed, nothing is released: {'; '.join(broken)}")
+    composed = read_table(project.path(COMPOSED_FOLDER, "composed.parquet"), COMPOSED)
+    opaque = project.params.release.opaque_names
+    names = [(row["file"], opaque_name(row["file"]) if opaque else row["file"]) for row in composed]
+    target = project.path(RELEASE_FOLDER)
+    write_release(project.path(COMPOSED_FOLDER, "photos"), names, target, _manifest(project, metrics))
+    return StageReport(STAGE.name, len(composed), len(composed))
+
+
+def _manifest(project: Project, metrics: Metrics) -> Manifest:
+    return Manifest(
+        falco=version("falco"),
+        bundle=f"{project.spec.name} {project.spec.version}",
+        params=project.params.digest(),
+        photos_released=metrics.photos.released,
+        photos_withheld=metrics.photos.withheld,
+        reidentification_rate=metrics.privacy.reidentification_rate.value,
+        recogniser_similarity=metrics.privacy.recogniser_similarity.value,
+        attribute_similarity=metrics.utility.attribute_similarity.value,
+    )
