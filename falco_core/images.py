@@ -1,4 +1,4 @@
-"""Photos in and out: bounded and safe decoding, encoding without metadata, and pixels as tensors."""
+"""Photos in and out: bounded and safe decoding, encoding without metadata."""
 
 import io
 import os
@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import numpy as np
-import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
-from torch import Tensor
 
 from falco_core.errors import UnreadablePhoto
 from falco_core.reasons import Reason
@@ -100,19 +98,6 @@ def output_name(name: str, photo_format: str) -> str:
     chosen = output_format(photo_format)
     fits = PurePosixPath(name).suffix.lower() in SUFFIXES[chosen]
     return name if fits else f"{name}{SUFFIXES[chosen][0]}"
-
-
-def to_tensor(pixels: np.ndarray) -> Tensor:
-    """uint8 [H, W, 3] or [N, H, W, 3] -> float32 [N, 3, H, W] in [-1, 1]."""
-    batch = pixels if pixels.ndim == 4 else pixels[None]
-    return torch.from_numpy(np.ascontiguousarray(batch)).permute(0, 3, 1, 2).float() / 127.5 - 1.0
-
-
-def to_pixels(images: Tensor) -> np.ndarray:
-    """float [N, 3, H, W] in [-1, 1] -> uint8 [N, H, W, 3]; values beyond are clamped, never stretched."""
-    scaled = ((images.detach().float() + 1.0) * 127.5).round().clamp(0, 255).nan_to_num(0)
-    pixels: np.ndarray = scaled.byte().permute(0, 2, 3, 1).cpu().numpy()
-    return pixels
 
 
 def write_png(path: Path, pixels: np.ndarray) -> None:

@@ -67,12 +67,13 @@ def stage(
     project: Annotated[Path, typer.Option(help="Project folder")] = Path(),
 ) -> None:
     """Run one stage by itself, without DVC (it reads what the stages before it left)."""
-    from flows import stage as stage_module
+    from flows.stage import run_stage
+    from tasks.batches import execute_here
     from tasks.stages import STAGES
 
     if name not in [each.name for each in STAGES]:
         raise FalcoError(f"no stage {name!r}: choose from {', '.join(each.name for each in STAGES)}")
-    print(stage_module.run_stage(name, project.resolve(), stage_module.execute_here))
+    print(run_stage(name, project.resolve(), execute_here))
 
 
 @app.command()

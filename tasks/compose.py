@@ -16,8 +16,7 @@ from prefect import task
 from falco_core.faces.compose import paste
 from falco_core.images import Photo, decode_photo, encode_photo, load_photo, output_name, read_png
 from falco_core.items import Item
-from falco_core.judges import SecondLook, Verdict
-from falco_core.judges.second_look import Originals
+from falco_core.judges.second_look import Originals, SecondLook, Verdict
 from falco_core.shards import Shards
 from falco_core.tables import (
     CHECKS,

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from falco_core.images import read_png, to_pixels, to_tensor, write_png
 from prefect import task
 
 from falco_core.anonymize.losses import cosine
+from falco_core.images import read_png, write_png
 from falco_core.items import Item
 from falco_core.shards import write_shards
 from falco_core.tables import FACES, INVERSIONS, read_table, write_table
+from falco_core.tensors import to_pixels, to_tensor
 from tasks.batches import Execute, StageReport, batches_of, fresh_folder, missing
 from tasks.project import Project
 from tasks.stages import FACES as FACES_FOLDER

@@ -4,16 +4,18 @@ import hashlib
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
 import yaml
-from falco_core.bundles import Bundle, BundleSpec, load_bundle, load_spec
 
+from falco_core.bundles import BundleSpec, load_spec
 from falco_core.errors import ProjectError
 from falco_core.items import ItemCache, item_key, local_url
 from falco_core.params import Params, load_params
 from tasks.stages import STAGES, Stage
+
+if TYPE_CHECKING:
+    from falco_core.bundles.bundle import Bundle
 
 PARAMS_FILE = "params.yaml"
 PINS_FILE = "pins.yaml"
@@ -21,7 +23,7 @@ PINS_FILE = "pins.yaml"
 
 @dataclass(frozen=True)
 class Project:
-    """An opened project folder. Cheap to open; networks are read when first asked for."""
+    """An opened project folder. Cheap to open: torch and the networks are imported when first asked for."""
 
     root: Path
     params: Params
@@ -49,7 +51,7 @@ class Project:
         """The bundle's description, without its networks."""
         return load_spec(self._bundle_source)
 
-    def bundle(self) -> Bundle:
+    def bundle(self) -> "Bundle":
         """The bundle on the best device, loaded once per process."""
         return _loaded_bundle(self._bundle_source, best_device())
 
@@ -114,9 +116,13 @@ def network_pin(spec: BundleSpec, stage: Stage) -> str:
 
 def best_device() -> str:
     """cuda if a GPU is at hand, else cpu."""
+    import torch
+
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 @lru_cache(maxsize=1)
-def _loaded_bundle(source: str, device: str) -> Bundle:
+def _loaded_bundle(source: str, device: str) -> "Bundle":
+    from falco_core.bundles.bundle import load_bundle
+
     return load_bundle(source, device=device)

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from falco_core.images import to_pixels, write_png
 from prefect import task
 
+from falco_core.images import write_png
 from falco_core.items import Item
 from falco_core.shards import write_shards
 from falco_core.tables import FAKES, write_table
+from falco_core.tensors import to_pixels
 from tasks.batches import Execute, StageReport, batches_of, fresh_folder, missing
 from tasks.project import Project
 from tasks.stages import FAKES as FAKES_FOLDER

@@ -11,7 +11,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "2")
 @pytest.fixture(scope="session")
 def tiny_bundle_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A complete bundle of random weights: the plumbing without the training."""
-    from falco_core.bundles import make_random_bundle
+    from falco_core.bundles.tiny import make_random_bundle
 
     folder = tmp_path_factory.mktemp("bundle")
     make_random_bundle(folder)

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from falco_core.anonymize.latent import mix_codes
 from falco_core.anonymize.losses import attribute_preservation_loss, cosine, identity_obfuscation_loss
-from falco_core.bundles import Bundle
+from falco_core.bundles.bundle import Bundle
 from falco_core.params import AnonymizeParams
 from falco_core.reasons import Reason
 

@@ -7,9 +7,14 @@ import yaml
 from safetensors.torch import save
 from torch import nn
 
-from falco_core.bundles.bundle import SPEC_FILE
+from falco_core.bundles.catalogue import SPEC_FILE
 from falco_core.bundles.spec import BundleSpec, Thresholds
-from falco_core.networks import Encoder, Farl, Generator, HeldOutRecogniser, Recogniser
+from falco_core.networks.arcface import Recogniser
+from falco_core.networks.config import NetworkConfig
+from falco_core.networks.e4e import Encoder
+from falco_core.networks.farl import Farl
+from falco_core.networks.heldout import HeldOutRecogniser
+from falco_core.networks.stylegan2 import Generator
 
 
 def save_network(module: nn.Module, path: Path, *, half: bool) -> str:
@@ -43,17 +48,17 @@ def save_bundle(
     half: bool = False,
 ) -> BundleSpec:
     """Write a complete bundle to `folder` and return what its bundle.yaml says."""
-    modules = {
-        "generator": generator,
-        "encoder": encoder,
-        "recogniser": recogniser,
-        "heldout": heldout,
-        "farl": farl,
-    }
+    modules: tuple[tuple[str, nn.Module, NetworkConfig], ...] = (
+        ("generator", generator, generator.config),
+        ("encoder", encoder, encoder.config),
+        ("recogniser", recogniser, recogniser.config),
+        ("heldout", heldout, heldout.config),
+        ("farl", farl, farl.config),
+    )
     networks = {}
-    for key, module in modules.items():
+    for key, module, sizes in modules:
         sha256 = save_network(module, folder / f"{key}.safetensors", half=half)
-        config = module.config.model_dump(mode="json")
+        config = sizes.model_dump(mode="json")
         networks[key] = {"config": config, "file": f"{key}.safetensors", "sha256": sha256}
     spec = BundleSpec.model_validate(
         {

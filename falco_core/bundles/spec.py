@@ -4,7 +4,7 @@ from typing import Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from falco_core.networks import EncoderConfig, FarlConfig, GeneratorConfig, HeldOutConfig, RecogniserConfig
+from falco_core.networks.config import EncoderConfig, FarlConfig, GeneratorConfig, HeldOutConfig, RecogniserConfig
 
 Config = TypeVar("Config", bound=BaseModel)
 

@@ -6,18 +6,12 @@ import torch
 
 from falco_core.bundles.save import save_bundle
 from falco_core.bundles.spec import BundleSpec, Thresholds
-from falco_core.networks import (
-    Encoder,
-    EncoderConfig,
-    Farl,
-    FarlConfig,
-    Generator,
-    GeneratorConfig,
-    HeldOutConfig,
-    HeldOutRecogniser,
-    Recogniser,
-    RecogniserConfig,
-)
+from falco_core.networks.arcface import Recogniser
+from falco_core.networks.config import EncoderConfig, FarlConfig, GeneratorConfig, HeldOutConfig, RecogniserConfig
+from falco_core.networks.e4e import Encoder
+from falco_core.networks.farl import Farl
+from falco_core.networks.heldout import HeldOutRecogniser
+from falco_core.networks.stylegan2 import Generator
 
 
 def make_random_bundle(folder: Path, *, resolution: int = 32, seed: int = 0) -> BundleSpec:

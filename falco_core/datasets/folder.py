@@ -13,7 +13,8 @@ def list_photos(root: Path) -> tuple[list[PurePosixPath], list[PurePosixPath]]:
     Hidden files and folders are passed over; links are followed only if they stay inside `root`.
     """
     inside = root.resolve()
-    photos, others = [], []
+    photos: list[PurePosixPath] = []
+    others: list[PurePosixPath] = []
     for path in sorted(root.rglob("*")):
         relative = path.relative_to(root)
         if any(part.startswith(".") for part in relative.parts) or not path.is_file():

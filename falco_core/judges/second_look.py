@@ -7,11 +7,11 @@ import numpy as np
 import torch
 
 from falco_core.anonymize.losses import cosine
-from falco_core.bundles import Bundle
+from falco_core.bundles.bundle import Bundle
 from falco_core.faces.align import extract_crop
 from falco_core.faces.detect import Detection, Detector
-from falco_core.images import to_tensor
 from falco_core.reasons import Reason
+from falco_core.tensors import to_tensor
 
 
 @dataclass(frozen=True)

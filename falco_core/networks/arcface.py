@@ -1,10 +1,9 @@
 """The recogniser that is optimized against: IR-SE50 in the published size (Deng et al., ArcFace, CVPR 2019)."""
 
-from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
-from falco_core.networks.config import NetworkConfig
+from falco_core.networks.config import RecogniserConfig
 from falco_core.networks.irse import body, input_layer
 from falco_core.networks.resize import resize
 
@@ -12,17 +11,6 @@ from falco_core.networks.resize import resize
 CROP_ROWS = (35, 223)
 CROP_COLUMNS = (32, 220)
 CROP_FRAME = 256
-
-
-class RecogniserConfig(NetworkConfig):
-    """Sizes of a recogniser; the defaults are those of model_ir_se50.pth."""
-
-    frame_size: int = Field(256, ge=16)
-    """Images are brought to this size before the face is cut out."""
-    input_size: int = Field(112, ge=16, multiple_of=16)
-    channels: tuple[int, int, int, int] = (64, 128, 256, 512)
-    units: tuple[int, int, int, int] = (3, 4, 14, 3)
-    embedding: int = Field(512, ge=2)
 
 
 class Recogniser(nn.Module):

@@ -3,11 +3,10 @@
 import math
 
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
-from falco_core.networks.config import NetworkConfig
+from falco_core.networks.config import EncoderConfig
 from falco_core.networks.irse import body, input_layer
 from falco_core.networks.resize import resize
 from falco_core.networks.stylegan2 import Dense
@@ -15,16 +14,6 @@ from falco_core.networks.stylegan2 import Dense
 # First W+ layers that look at the middle and at the fine feature maps (as published).
 MIDDLE_FROM = 3
 FINE_FROM = 7
-
-
-class EncoderConfig(NetworkConfig):
-    """Sizes of an encoder; the defaults are those of e4e_ffhq_encode.pt."""
-
-    num_layers: int = Field(18, ge=1)
-    w_dim: int = Field(512, ge=1)
-    input_size: int = Field(256, ge=32, multiple_of=16)
-    channels: tuple[int, int, int, int] = (64, 128, 256, 512)
-    units: tuple[int, int, int, int] = (3, 4, 14, 3)
 
 
 class StyleBlock(nn.Module):

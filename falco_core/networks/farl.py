@@ -2,27 +2,15 @@
 
 import torch
 from open_clip.transformer import QuickGELU, VisionTransformer
-from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
-from falco_core.networks.config import NetworkConfig
+from falco_core.networks.config import FarlConfig
 from falco_core.networks.resize import resize
 
 # Mean and standard deviation of CLIP's training images, which FaRL keeps (values of pixels in [0, 1]).
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
-
-
-class FarlConfig(NetworkConfig):
-    """Sizes of an image tower; the defaults are those of FaRL-Base-Patch16."""
-
-    image_size: int = Field(224, ge=8)
-    patch_size: int = Field(16, ge=1)
-    width: int = Field(768, ge=1)
-    layers: int = Field(12, ge=1)
-    heads: int = Field(12, ge=1)
-    embedding: int = Field(512, ge=1)
 
 
 class Farl(nn.Module):

@@ -1,21 +1,11 @@
 """The held-out recogniser: of another architecture than the one optimized against, it only judges."""
 
 import timm
-from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
 from falco_core.networks.arcface import face_region
-from falco_core.networks.config import NetworkConfig
-
-
-class HeldOutConfig(NetworkConfig):
-    """Which of timm's architectures, and its sizes."""
-
-    architecture: str = Field(min_length=1)
-    frame_size: int = Field(256, ge=16)
-    input_size: int = Field(112, ge=16)
-    embedding: int = Field(512, ge=2)
+from falco_core.networks.config import HeldOutConfig
 
 
 class HeldOutRecogniser(nn.Module):

@@ -7,37 +7,13 @@ import math
 from itertools import pairwise
 
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
-from falco_core.networks.config import NetworkConfig
+from falco_core.networks.config import GeneratorConfig
 
 SQRT2 = math.sqrt(2.0)
 FIR = (1.0, 3.0, 3.0, 1.0)
-
-
-class GeneratorConfig(NetworkConfig):
-    """Sizes of a generator."""
-
-    resolution: int = Field(ge=8, le=1024)
-    z_dim: int = Field(ge=1)
-    w_dim: int = Field(ge=1)
-    mapping_layers: int = Field(8, ge=1)
-    mapping_lr_multiplier: float = Field(0.01, gt=0)
-    normalize_z: bool = True
-    """Scale z to unit mean square first, as the published network does."""
-    channel_base: int = Field(32768, ge=8)
-    channel_max: int = Field(512, ge=1)
-
-    @property
-    def num_layers(self) -> int:
-        """L, the number of style inputs."""
-        return 2 * int(math.log2(self.resolution)) - 2
-
-    def channels(self, resolution: int) -> int:
-        """Feature maps at `resolution`."""
-        return min(self.channel_base // resolution, self.channel_max)
 
 
 class Dense(nn.Module):

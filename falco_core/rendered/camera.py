@@ -89,7 +89,7 @@ def _walk(
     share: float,
     secant: bool = False,
 ) -> tuple[Tensor, Tensor]:
-    """Follow the rays down to the surface, back out of it where they went too far: where they came nearest, and how near."""
+    """Follow the rays down to the surface, and back out of it: where they came nearest, and how near."""
     nearest = torch.full_like(depth, 1e3)
     slope = torch.full_like(depth, 1 / share)
     last: tuple[Tensor, Tensor] | None = None

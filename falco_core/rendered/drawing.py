@@ -7,7 +7,8 @@ from falco_core.rendered.body import Body, Layer, body_of, long_hair_of
 from falco_core.rendered.camera import Hit, Rays
 from falco_core.rendered.directions import bell, paper_point, smooth_step, unit
 from falco_core.rendered.geometry import Features, HeadMap
-from falco_core.rendered.paint import Palette, _tint, blend, paint_head, palette_of
+from falco_core.rendered.paint import paint_head
+from falco_core.rendered.palette import Palette, blend, palette_of, tint
 from falco_core.rendered.parameters import Values
 from falco_core.rendered.shading import Surface, shade, to_display
 from falco_core.rendered.worn import add_earrings, add_glasses
@@ -113,8 +114,8 @@ def _hair_surface(v: Values, p: Palette, hair: Layer, rays: Rays, rotation: Tens
 def _background(v: Values, rays: Rays) -> Tensor:
     """Two colours that run into each other, brighter in the middle: display colours [N, 3, H, W]."""
     light = 0.22 + 0.62 * v.back_light
-    one = _tint(v.back_hue, 0.02 + 0.04 * (v.back_tint + 1), light)
-    two = _tint(v.back_hue + 0.35 * v.back_gradient, 0.02 + 0.04 * (v.back_tint + 1), light * 0.72)
+    one = tint(v.back_hue, 0.02 + 0.04 * (v.back_tint + 1), light)
+    two = tint(v.back_hue + 0.35 * v.back_gradient, 0.02 + 0.04 * (v.back_tint + 1), light * 0.72)
     run = smooth_step(-1.5, 1.5, rays.v + 0.8 * v.back_gradient * rays.u)
     glow = 0.06 * bell(((rays.u - 0.4 * v.back_gradient) ** 2 + rays.v**2).sqrt() / 1.1)
     return (two + (one - two) * run[:, None] + glow[:, None]).clamp(0, 1)

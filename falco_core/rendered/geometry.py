@@ -184,14 +184,12 @@ def _normals(grid: MapGrid, radius: Tensor) -> Tensor:
     return torch.nn.functional.pad(across, (1, 1, 1, 1), mode="replicate")
 
 
-def head_map(v: Values, f: Features, *, cells: int, lift: Tensor | None = None) -> HeadMap:
-    """The surface of N heads; `lift` [N, M, M] is what stands on the skin besides hair and hat (a beard)."""
+def head_map(v: Values, f: Features, *, cells: int) -> HeadMap:
+    """The surface of N heads."""
     device = v.yaw.device
     grid = map_grid(cells, device)
     skull = _skull(grid, v)
     skin = skull + _relief(grid, v, f)
-    if lift is not None:
-        skin = skin + lift
     hair_reach, hair = hair_of(grid, v, skull)
     hat_reach, hat = hat_of(grid, v, skull)
     hair = hair * smooth_step(-0.05, 0.0, hair_reach - skin) * (1 - hat)

@@ -129,7 +129,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         "middle",
         smile_amount=(0.0, 1.0),
         open_amount=(0.0, 1.0),
-        beard_length=(0.0, 1.0),
+        beard_density=(0.0, 1.0),
         glasses_size=_ONE,
         glasses_round=(0.0, 1.0),
     ),
@@ -187,10 +187,12 @@ class Values:
             raise AttributeError(name)
         parameter = PARAMETERS[_INDEX[name]]
         latent = self._latents[:, _INDEX[name]]
+        value: Tensor
         if parameter.kind == "bell":
             middle, half = (parameter.high + parameter.low) / 2, (parameter.high - parameter.low) / 2
-            return middle + half * (latent / 2.5).clamp(-1, 1)
-        share = torch.special.ndtr(latent)
+            value = middle + half * (latent / 2.5).clamp(-1, 1)
+            return value
+        share: Tensor = torch.special.ndtr(latent)
         if parameter.kind == "switch":
             return (share > 1.0 - parameter.low).to(share.dtype)
         return parameter.low + (parameter.high - parameter.low) * share

@@ -45,7 +45,7 @@ def render_portrait(latents: Tensor, *, size: int = 512, oversample: float = 1.5
 @torch.no_grad()
 def _in_chunks(latents: Tensor, size: int, oversample: float, chunk: int | None, *, aligned: bool) -> Render:
     chunk = chunk or (64 if latents.is_cuda else 2)
-    parts = [_render(part, size, oversample, aligned=aligned) for part in latents.split(chunk)]
+    parts = [_render(part, size, oversample, aligned=aligned) for part in torch.split(latents, chunk)]
     return Render(
         torch.cat([part.images for part in parts]),
         torch.cat([part.alpha for part in parts]),
@@ -66,10 +66,11 @@ def _render(latents: Tensor, size: int, oversample: float, *, aligned: bool) -> 
     people, cover, behind = draw(v, features, head, rays, hit, rotation=rotation, pixel=pixel)
     cover = cover[:, None]
     if aligned:
-        images, alpha = _shrink(torch.cat([behind + (people - behind) * cover, cover], 1), size).split((3, 1), 1)
+        both = _shrink(torch.cat([behind + (people - behind) * cover, cover], 1), size)
+        images, alpha = both[:, :3], both[:, 3:]
     else:
-        images, alpha = _shrink(torch.cat([people * cover, cover], 1), size).split((3, 1), 1)
-        images = images / alpha.clamp(min=1e-3)
+        both = _shrink(torch.cat([people * cover, cover], 1), size)
+        images, alpha = both[:, :3] / both[:, 3:].clamp(min=1e-3), both[:, 3:]
     return Render(images * 2 - 1, alpha, _to_pixels(spots, quads, size))
 
 
@@ -118,4 +119,5 @@ def _pixel_grid(quads: Tensor, size: int) -> tuple[Tensor, Tensor, Tensor]:
 def _to_pixels(spots: Tensor, quads: Tensor, size: int) -> Tensor:
     right, down = quads[:, 3] - quads[:, 0], quads[:, 1] - quads[:, 0]
     axes = torch.stack([right, down], 2)
-    return torch.linalg.solve(axes, (spots - quads[:, :1]).transpose(1, 2)).transpose(1, 2) * size
+    shares: Tensor = torch.linalg.solve(axes, (spots - quads[:, :1]).transpose(1, 2)).transpose(1, 2)
+    return shares * size

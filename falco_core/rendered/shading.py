@@ -48,10 +48,10 @@ def _occlusion(depth: Tensor, cover: Tensor, *, unit: float) -> Tensor:
 
 def _shadow(depth: Tensor, light: Tensor, *, unit: Tensor) -> Tensor:
     """Share of the lamp hidden by what stands between: a walk towards it over the depth picture."""
-    n, h, w = depth.shape
+    h, w = depth.shape[-2:]
     ys = (torch.arange(h, device=depth.device) + 0.5) * 2 / h - 1
     xs = (torch.arange(w, device=depth.device) + 0.5) * 2 / w - 1
-    here = torch.stack(torch.broadcast_tensors(xs[None, :], ys[:, None]), -1)
+    here = torch.stack([xs.expand(h, w), ys[:, None].expand(h, w)], -1)
     hidden = torch.zeros_like(depth)
     for step in (0.04, 0.08, 0.13, 0.19, 0.27, 0.37, 0.50):
         move = torch.stack([light[:, 0], -light[:, 1]], -1) * step * unit[..., None] * 2 / w  # [N, 1, 1, 2]

@@ -6,7 +6,7 @@ from torch import Tensor
 from falco_core.rendered.camera import Rays, project, read_map
 from falco_core.rendered.directions import bell, smooth_step
 from falco_core.rendered.geometry import Features, HeadMap
-from falco_core.rendered.paint import Palette, blend
+from falco_core.rendered.palette import Palette, blend
 from falco_core.rendered.parameters import Values
 from falco_core.rendered.shading import Surface
 

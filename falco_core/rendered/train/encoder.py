@@ -6,7 +6,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from falco_core.networks import Encoder, EncoderConfig, Generator, Recogniser
+from falco_core.networks.arcface import Recogniser
+from falco_core.networks.config import EncoderConfig
+from falco_core.networks.e4e import Encoder
+from falco_core.networks.stylegan2 import Generator
 from falco_core.rendered.train.augment import jitter_frame, jitter_look
 from falco_core.rendered.train.cache import Cached
 from falco_core.rendered.train.losses import pyramid_loss

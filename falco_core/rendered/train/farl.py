@@ -12,7 +12,8 @@ from open_clip.transformer import TextTransformer
 from torch import Tensor, nn
 from torch.nn import functional
 
-from falco_core.networks import Farl, FarlConfig
+from falco_core.networks.config import FarlConfig
+from falco_core.networks.farl import Farl
 from falco_core.rendered.parameters import ATTRIBUTES, attributes_of, captions_of
 from falco_core.rendered.train.augment import jitter_frame, jitter_look
 from falco_core.rendered.train.cache import Cached

@@ -10,7 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from falco_core.networks import HeldOutConfig, HeldOutRecogniser, Recogniser, RecogniserConfig
+from falco_core.networks.arcface import Recogniser
+from falco_core.networks.config import HeldOutConfig, RecogniserConfig
+from falco_core.networks.heldout import HeldOutRecogniser
 from falco_core.rendered.train.augment import jitter_frame, jitter_look
 from falco_core.rendered.train.cache import Cached
 from falco_core.rendered.train.progress import Progress

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from falco_core.anonymize import Problem, Solver
-from falco_core.bundles import Bundle, load_bundle
+from falco_core.bundles.bundle import Bundle, load_bundle
 from falco_core.params import AnonymizeParams
 from falco_core.reasons import Reason
 

@@ -6,8 +6,8 @@ import torch
 import yaml
 from safetensors.torch import load_file, save_file
 
-from falco_core.bundles import list_bundles, load_bundle, load_spec
-from falco_core.bundles.bundle import bundle_folder
+from falco_core.bundles import bundle_folder, list_bundles, load_spec
+from falco_core.bundles.bundle import load_bundle
 from falco_core.errors import BundleError
 
 

@@ -1,0 +1,71 @@
+"""Finding and checking bundles, without loading a network: light to import."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+from pydantic import ValidationError
+
+from falco_core.bundles.spec import BundleSpec
+from falco_core.errors import BundleError
+
+SPEC_FILE = "bundle.yaml"
+SHIPPED = ("mini",)
+
+
+@dataclass(frozen=True)
+class BundleEntry:
+    """A bundle that falco knows of, and whether it can be used."""
+
+    name: str
+    ready: bool
+    detail: str
+
+
+def load_spec(name_or_folder: str | Path) -> BundleSpec:
+    """Read and check a bundle's bundle.yaml; raises BundleError."""
+    path = bundle_folder(name_or_folder) / SPEC_FILE
+    try:
+        return BundleSpec.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        raise BundleError(f"no bundle at {path.parent}: name `mini` or a folder with a {SPEC_FILE}") from None
+    except yaml.YAMLError as error:
+        raise BundleError(f"{path}: not readable as YAML: {' '.join(str(error).split())}") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise BundleError(f"{path}: {key or 'bundle'}: {first['msg']}") from None
+
+
+def list_bundles() -> list[BundleEntry]:
+    """The bundles that come with falco."""
+    return [_entry(name) for name in SHIPPED]
+
+
+def bundle_folder(name_or_folder: str | Path) -> Path:
+    """The folder of a shipped bundle's name, or the folder itself."""
+    if str(name_or_folder) in SHIPPED:
+        return Path(__file__).parent / str(name_or_folder)
+    return Path(name_or_folder)
+
+
+def check_file(path: Path, sha256: str) -> None:
+    """Raise BundleError unless `path` has the digest."""
+    if not path.is_file():
+        raise BundleError(f"{path} is missing: install the bundle again")
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != sha256:
+        raise BundleError(f"{path} is damaged or was changed (sha256 {found[:12]}…, expected {sha256[:12]}…)")
+
+
+def _entry(name: str) -> BundleEntry:
+    try:
+        spec = load_spec(name)
+        for key in type(spec.networks).model_fields:
+            network = getattr(spec.networks, key)
+            check_file(bundle_folder(name) / network.file, network.sha256)
+    except BundleError as error:
+        return BundleEntry(name, False, str(error))
+    return BundleEntry(name, True, f"version {spec.version}, {spec.resolution} px, licence {spec.licence}")

@@ -1,0 +1,124 @@
+"""Every recipe runs, goes on after a stop, and ends in a bundle that loads: on a few tiny pictures, for seconds."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from falco_core.bundles.bundle import load_bundle
+from falco_core.networks.config import EncoderConfig, FarlConfig, GeneratorConfig, HeldOutConfig, RecogniserConfig
+from falco_core.rendered.parameters import LATENT_SIZE
+from falco_core.rendered.train.cache import Cached, RenderSet, render_set
+from falco_core.rendered.train.calibrate import Networks, calibrate
+from falco_core.rendered.train.encoder import train_encoder
+from falco_core.rendered.train.farl import train_farl
+from falco_core.rendered.train.generator import BANDS, mixed_codes, train_generator
+from falco_core.rendered.train.mapping import pretrain_mapping, told_values
+from falco_core.rendered.train.recogniser import train_heldout, train_recogniser
+from falco_core.rendered.train.schedule import Training, batches
+
+MOMENT = 0.01  # minutes
+GENERATOR = GeneratorConfig(
+    resolution=64,
+    z_dim=LATENT_SIZE,
+    w_dim=16,
+    mapping_layers=2,
+    mapping_lr_multiplier=1.0,
+    normalize_z=False,
+    channel_base=256,
+    channel_max=16,
+)
+CHANNELS, UNITS = (8, 8, 16, 16), (1, 1, 1, 1)
+RECOGNISER = RecogniserConfig(frame_size=32, input_size=16, channels=CHANNELS, units=UNITS, embedding=16)
+ENCODER = EncoderConfig(num_layers=10, w_dim=16, input_size=32, channels=CHANNELS, units=UNITS)
+HELDOUT = HeldOutConfig(architecture="resnet10t", frame_size=32, input_size=32, embedding=16)
+FARL = FarlConfig(image_size=32, patch_size=16, width=16, layers=1, heads=2, embedding=16)
+
+
+def pictures(chosen: RenderSet, size: int = 64) -> Cached:
+    """Smooth pictures that depend on the latents, made in no time."""
+    latents = chosen.latents()
+    coarse = latents[:, :48].reshape(-1, 3, 4, 4).tanh()
+    images = nn.functional.interpolate(coarse, size=(size, size), mode="bilinear")
+    pixels = ((images + 1.0) * 127.5).byte().numpy()
+    return Cached(pixels, latents, chosen.identities())
+
+
+@pytest.fixture(scope="module")
+def people() -> Cached:
+    return pictures(RenderSet("people", people=16, views=2, seed=1))
+
+
+@pytest.fixture(scope="module")
+def test_people() -> Cached:
+    return pictures(RenderSet("test", people=12, views=2, seed=2))
+
+
+def test_all_recipes_end_in_a_bundle_that_loads(people: Cached, test_people: Cached, tmp_path: Path) -> None:
+    generator = train_generator(people, test_people, tmp_path, minutes=MOMENT, config=GENERATOR, batch=4)
+    recogniser = train_recogniser(people, test_people, tmp_path, minutes=MOMENT, config=RECOGNISER, batch=8)
+    heldout = train_heldout(people, test_people, tmp_path, minutes=MOMENT, config=HELDOUT, batch=8)
+    farl = train_farl(people, test_people, tmp_path, minutes=MOMENT, config=FARL, batch=8)
+    encoder = train_encoder(
+        people, test_people, tmp_path, generator, recogniser, minutes=MOMENT, config=ENCODER, batch=4
+    )
+    networks = Networks(generator, encoder, recogniser, heldout, farl)
+    figures = calibrate(networks, people, test_people, tmp_path / "bundle", version="0", samples=4)
+    bundle = load_bundle(tmp_path / "bundle")
+    assert bundle.spec.resolution == 64
+    assert json.loads((tmp_path / "bundle" / "figures.json").read_text()) == figures
+    assert (tmp_path / "bundle" / "sheet.png").stat().st_size > 0
+    codes = bundle.encoder(test_people.batch(torch.arange(2)))
+    assert bundle.generator.synthesize(codes).isfinite().all()
+
+
+def test_a_stopped_training_goes_on_where_it_was(people: Cached, test_people: Cached, tmp_path: Path) -> None:
+    train_generator(people, test_people, tmp_path, minutes=MOMENT, config=GENERATOR, batch=4)
+    first = torch.load(tmp_path / "generator.pt", weights_only=True)
+    train_generator(people, test_people, tmp_path, minutes=2 * MOMENT, config=GENERATOR, batch=4)
+    second = torch.load(tmp_path / "generator.pt", weights_only=True)
+    assert second["number"] > first["number"] > 0
+    assert second["used"] > first["used"]
+
+
+def test_a_finished_training_is_not_repeated(tmp_path: Path) -> None:
+    layer = nn.Linear(2, 2)
+    parts = {"layer": layer, "optimizer": torch.optim.Adam(layer.parameters())}
+    taken = [len(list(Training(tmp_path / "x.pt", parts, minutes=0.001, learning_rate=1e-3).steps())) for _ in range(2)]
+    assert taken[0] > 0
+    assert taken[1] == 0
+
+
+def test_a_pass_shows_every_row_once() -> None:
+    rows = torch.cat([batches(12, 4, step=step, seed=0) for step in range(3)])
+    assert sorted(rows.tolist()) == list(range(12))
+
+
+def test_mixed_codes_have_one_code_per_layer_of_each_band() -> None:
+    from falco_core.networks import Generator
+
+    generator = Generator(GENERATOR)
+    codes = mixed_codes(generator, torch.randn(5, LATENT_SIZE))
+    assert codes.shape == (5, generator.num_layers, 16)
+    middle = codes[:, slice(*BANDS["middle"])]
+    assert torch.equal(middle, middle[:, :1].expand_as(middle))
+
+
+def test_pretrained_mapping_tells_the_values() -> None:
+    from falco_core.networks import Generator
+
+    torch.manual_seed(0)
+    generator = Generator(GENERATOR.model_copy(update={"w_dim": 128}))
+    assert pretrain_mapping(generator, steps=150, batch=64) < 0.8
+    assert told_values(torch.randn(500, LATENT_SIZE)).std(dim=0).max() < 2.0
+
+
+def test_rendering_goes_on_after_a_stop(tmp_path: Path) -> None:
+    chosen = RenderSet("few", people=2, views=2, seed=3)
+    whole = render_set(chosen, tmp_path, size=32)
+    again = render_set(chosen, tmp_path, size=32)
+    assert np.array_equal(whole.images, again.images)
+    assert not np.array_equal(whole.images[0], whole.images[2])
