@@ -8,7 +8,7 @@ from torch import Tensor
 def to_tensor(pixels: np.ndarray) -> Tensor:
     """uint8 [H, W, 3] or [N, H, W, 3] -> float32 [N, 3, H, W] in [-1, 1]."""
     batch = pixels if pixels.ndim == 4 else pixels[None]
-    return torch.from_numpy(np.ascontiguousarray(batch)).permute(0, 3, 1, 2).float() / 127.5 - 1.0
+    return torch.tensor(batch).permute(0, 3, 1, 2).float() / 127.5 - 1.0
 
 
 def to_pixels(images: Tensor) -> np.ndarray:

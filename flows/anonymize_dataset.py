@@ -32,10 +32,11 @@ def reproduce(project: Path, stage: str) -> str:
     ran = False
     for line in dvc_repro(project, stage):
         logger.info(line)
-        if line.startswith("> "):
-            ran = True
-        elif ran:
+        ran = ran or line.startswith("> ")
+        if line.startswith(f"{stage}: "):
             print(line, flush=True)
+    if not ran:
+        print(f"{stage}: up to date", flush=True)
     return "ran" if ran else "cached"
 
 

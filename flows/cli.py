@@ -99,7 +99,7 @@ def main() -> None:
 
 def _run_project(out: Path, photos: Path, changes: dict[str, Any]) -> None:
     # Prefect's own log lines repeat what falco prints; a user who wants them sets the level.
-    os.environ.setdefault("PREFECT_LOGGING_LEVEL", "WARNING")
+    os.environ.setdefault("PREFECT_LOGGING_LEVEL", "CRITICAL")
     from flows.anonymize_dataset import anonymize_dataset
     from flows.project import init_project
     from flows.summary import summarize

@@ -1,5 +1,6 @@
 """Making a project folder: params.yaml, dvc.yaml, pins.yaml and a DVC repository."""
 
+import logging
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -23,9 +24,11 @@ def init_project(root: Path, *, photos: Path | None, changes: dict[str, Any] | N
 
     photos: the folder of photos (kept as it is if None); changes: dotted keys of params.yaml and new values.
     """
-    root.mkdir(parents=True, exist_ok=True)
     params = _params(root, photos, changes or {})
     checked = parse_params(params, source=str(root / PARAMS_FILE))
+    # A bundle that cannot be used is said before anything is written.
+    _ = Project(root.resolve(), checked).spec
+    root.mkdir(parents=True, exist_ok=True)
     text = _PARAMS_HEADER + yaml.safe_dump(
         checked.model_dump(mode="json", by_alias=True), sort_keys=False, allow_unicode=True
     )
@@ -90,6 +93,7 @@ def _write_if_changed(path: Path, text: str, *, keep: bool = False) -> None:
 def _init_dvc(root: Path) -> None:
     if (root / ".dvc").is_dir():
         return
+    logging.getLogger("dvc").setLevel(logging.WARNING)
     try:
         Repo.init(str(root), no_scm=True)
     except DvcException as error:

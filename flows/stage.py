@@ -12,7 +12,7 @@ from prefect.settings import PREFECT_API_URL
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from falco_core.errors import FalcoError
-from tasks.batches import BatchTask, Execute, StageReport, execute_here
+from tasks.batches import BatchTask, Execute, StageReport, execute_here, progress_line
 from tasks.project import Project, check_pins
 from tasks.stages import STAGES, stage_named
 
@@ -33,8 +33,10 @@ def stage_flow(name: str, root: Path) -> str:
 
 
 def _execute_mapped(batch_task: BatchTask, root: Path, batches: Sequence[list[Any]]) -> None:
-    if batches:
-        batch_task.map(unmapped(root), list(batches)).result()
+    futures = batch_task.map(unmapped(root), list(batches)) if batches else []
+    for number, future in enumerate(futures, start=1):
+        future.result()
+        print(progress_line(batch_task, number, len(batches)), flush=True)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -46,7 +46,12 @@ def execute_here(batch_task: BatchTask, root: Path, batches: Sequence[list[Any]]
     """The plain way: one batch after the other in this process, with a line of progress each."""
     for number, batch in enumerate(batches, start=1):
         batch_task.fn(root, batch)
-        print(f"{batch_task.name}: {number}/{len(batches)}", flush=True)
+        print(progress_line(batch_task, number, len(batches)), flush=True)
+
+
+def progress_line(batch_task: BatchTask, done: int, total: int) -> str:
+    """What a stage prints after each batch."""
+    return f"{batch_task.name}: batch {done} of {total}"
 
 
 @contextmanager

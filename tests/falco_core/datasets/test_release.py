@@ -1,0 +1,61 @@
+from pathlib import Path
+
+import pytest
+
+from falco_core.datasets.release import Manifest, opaque_name, write_release
+from falco_core.errors import ProjectError
+
+MANIFEST = Manifest(
+    falco="0",
+    bundle="mini 1",
+    params="d",
+    photos_released=1,
+    photos_withheld=0,
+    reidentification_rate=0.0,
+    recogniser_similarity=None,
+    attribute_similarity=None,
+)
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    for name in ("one.png", "deep/two.png"):
+        (tmp_path / "composed" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "composed" / name).write_bytes(name.encode())
+    return tmp_path / "composed"
+
+
+def files(folder: Path) -> list[str]:
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+
+
+def test_a_release_replaces_the_one_before_as_a_whole(source: Path, tmp_path: Path) -> None:
+    target = tmp_path / "release"
+    write_release(source, [("one.png", "one.png"), ("deep/two.png", "deep/two.png")], target, MANIFEST)
+    assert files(target) == ["manifest.json", "photos/deep/two.png", "photos/one.png"]
+    write_release(source, [("one.png", "x.png")], target, MANIFEST)
+    assert files(target) == ["manifest.json", "photos/x.png"]
+
+
+def test_a_foreign_folder_is_never_overwritten(source: Path, tmp_path: Path) -> None:
+    target = tmp_path / "release"
+    target.mkdir()
+    (target / "thesis.tex").write_text("years of work")
+    with pytest.raises(ProjectError, match="not a falco release"):
+        write_release(source, [("one.png", "one.png")], target, MANIFEST)
+    assert files(target) == ["thesis.tex"]
+
+
+def test_a_release_that_breaks_leaves_the_old_one(source: Path, tmp_path: Path) -> None:
+    target = tmp_path / "release"
+    write_release(source, [("one.png", "one.png")], target, MANIFEST)
+    with pytest.raises(FileNotFoundError):
+        write_release(source, [("gone.png", "gone.png")], target, MANIFEST)
+    assert files(target) == ["manifest.json", "photos/one.png"]
+
+
+def test_opaque_names_say_nothing_but_the_format() -> None:
+    name = opaque_name("people/Jane Doe.JPG")
+    assert name.endswith(".jpg")
+    assert "Jane" not in name
+    assert name != opaque_name("people/Jane Doe.JPG")

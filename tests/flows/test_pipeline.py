@@ -1,0 +1,179 @@
+"""The whole way, as users walk it: the command line, a real DVC repository, Prefect's own temporary server."""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from falco_core.tables import CHECKS, COMPOSED, FACES, OUTCOMES, WITHHELD, read_table
+from tests.flows.photos import EITHER, GOOD, make_folder, shown
+from tests.flows.photos import WITHHELD as EXPECTED
+
+BIN = Path(sys.executable).parent
+SETTINGS = ("-S", "sample.count=48")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished `falco run`."""
+
+    photos: Path
+    project: Path
+    output: str
+
+    @property
+    def released(self) -> dict[str, Path]:
+        rows = read_table(self.project / "data/composed/composed.parquet", COMPOSED)
+        return {row["photo"]: self.project / "release/photos" / row["file"] for row in rows}
+
+    @property
+    def reasons(self) -> dict[str, str]:
+        rows = read_table(self.project / "reports/withheld.parquet", WITHHELD)
+        return {row["photo"]: row["reason"] for row in rows}
+
+
+def call(*command: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
+    environment.pop("PREFECT_API_URL", None)
+    return subprocess.run(
+        [str(part) for part in command], cwd=cwd, env=environment, capture_output=True, text=True, timeout=500
+    )
+
+
+def run_falco(photos: Path, project: Path, *settings: str) -> str:
+    done = call("falco", "run", photos, "--out", project, *SETTINGS, *settings, cwd=photos.parent)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory, demo_photos: Path) -> Run:
+    root = tmp_path_factory.mktemp("run")
+    make_folder(root / "photos", demo_photos)
+    return Run(root / "photos", root / "project", run_falco(root / "photos", root / "project"))
+
+
+def test_every_photo_is_released_or_withheld_with_a_reason(run: Run) -> None:
+    names = {*GOOD, *EXPECTED, *EITHER}
+    assert set(run.released) | set(run.reasons) == names
+    assert not set(run.released) & set(run.reasons)
+    for name, reasons in EXPECTED.items():
+        assert run.reasons[name] in (reasons if isinstance(reasons, tuple) else (reasons,)), name
+    assert set(GOOD) <= set(run.released), run.reasons
+
+
+def test_the_release_holds_the_released_and_nothing_else(run: Run) -> None:
+    release = run.project / "release"
+    found = {path for path in release.rglob("*") if path.is_file()}
+    assert found == {*run.released.values(), release / "manifest.json"}
+    text = (release / "manifest.json").read_text()
+    assert json.loads(text)["photos_released"] == len(run.released)
+    for path in run.photos.rglob("*"):
+        if path.is_file() and path.stat().st_size:
+            assert hashlib.sha256(path.read_bytes()).hexdigest()[:16] not in text
+            assert not any(file.read_bytes() == path.read_bytes() for file in found)
+
+
+def test_the_summary_names_what_was_withheld_and_where_to_look(run: Run) -> None:
+    for name, reason in run.reasons.items():
+        assert f"{name}: {reason}" in run.output
+    assert f"{len(run.released)} of {len(run.released) + len(run.reasons)} photos released" in run.output
+    assert str(run.project / "reports/contact_sheet.png") in run.output
+    assert "re-identification rate" in run.output
+
+
+def test_released_photos_have_size_and_orientation_of_the_original_and_no_metadata(run: Run) -> None:
+    for name, path in run.released.items():
+        with Image.open(path) as image:
+            assert image.size == shown(run.photos / name).size
+            assert len(image.getexif()) == 0
+            assert not {"exif", "xmp", "comment", "Comment", "photoshop", "XML:com.adobe.xmp"} & set(image.info)
+        data = path.read_bytes()
+        assert b"Exif\x00" not in data
+        assert data.count(b"\xff\xd8\xff") <= 1, "an embedded thumbnail"
+
+
+def test_faces_are_replaced_in_place_and_nothing_else_changes(run: Run) -> None:
+    name = "open_sky.png"
+    before = np.asarray(shown(run.photos / name).convert("RGB")).astype(int)
+    after = np.asarray(Image.open(run.released[name]).convert("RGB")).astype(int)
+    changed = np.abs(after - before).max(axis=2)
+    faces = [row for row in read_table(run.project / "data/faces/faces.parquet", FACES) if row["photo"] == name]
+    outside = np.ones(changed.shape, dtype=bool)
+    for face in faces:
+        corners = np.asarray(face["quad"]).reshape(4, 2)
+        (left, top), (right, bottom) = corners.min(axis=0).astype(int), corners.max(axis=0).astype(int)
+        outside[max(top, 0) : bottom, max(left, 0) : right] = False
+        for x, y in np.asarray(face["landmarks"]).reshape(5, 2).astype(int):
+            assert changed[y - 8 : y + 8, x - 8 : x + 8].mean() > 4
+    assert len(faces) == 1
+    assert changed[outside].max() == 0
+
+
+def test_every_released_face_was_looked_at_twice(run: Run) -> None:
+    faces = read_table(run.project / "data/faces/faces.parquet", FACES)
+    checked = {row["face"] for row in read_table(run.project / "data/composed/checks.parquet", CHECKS)}
+    assert {face["face"] for face in faces if face["photo"] in run.released} <= checked
+
+
+def test_dvc_finds_nothing_left_to_do(run: Run) -> None:
+    status = call("dvc", "status", cwd=run.project)
+    assert "up to date" in status.stdout
+    again = call("dvc", "repro", cwd=run.project)
+    assert again.returncode == 0, again.stderr
+    assert "Running stage" not in again.stdout
+
+
+def outcomes_of(project: Path) -> list[float]:
+    return [row["cosine"] for row in read_table(project / "data/anonymized/outcomes.parquet", OUTCOMES)]
+
+
+def test_another_margin_reruns_anonymize_and_what_follows_and_both_are_reached(run: Run, tmp_path: Path) -> None:
+    project = Path(shutil.copytree(run.project, tmp_path / "project"))
+    assert fmean(outcomes_of(project)) == pytest.approx(0.0, abs=0.05)
+    changed = call("falco", "init", project, "-S", "anonymize.margin=0.5", cwd=tmp_path)
+    assert changed.returncode == 0, changed.stderr
+    done = call("dvc", "repro", "anonymize", cwd=project)
+    assert done.returncode == 0, done.stdout + done.stderr
+    ran = [line.split("'")[1] for line in done.stdout.splitlines() if line.startswith("Running stage")]
+    assert ran == ["anonymize"]
+    assert fmean(outcomes_of(project)) == pytest.approx(0.5, abs=0.05)
+    stale = call("dvc", "status", cwd=project).stdout
+    assert "compose:" in stale
+    assert not [stage for stage in ("align:", "invert:", "sample:", "pair:") if stage in stale]
+
+
+def test_the_same_photos_give_the_same_release_in_another_project(run: Run, tmp_path: Path) -> None:
+    photos = Path(shutil.copytree(run.photos, tmp_path / "photos"))
+    run_falco(photos, tmp_path / "project")
+    for path in run.released.values():
+        other = tmp_path / "project" / path.relative_to(run.project)
+        assert other.read_bytes() == path.read_bytes(), path.name
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("run", "no-such-folder"), "not a folder"),
+        (("run", ".", "-S", "anonymize.margin=3"), "anonymize.margin"),
+        (("run", ".", "-S", "anonymize.marginn=0"), "anonymize.marginn: unknown key"),
+        (("run", ".", "-S", "margin"), "KEY=VALUE"),
+        (("run", ".", "--bundle", "nowhere"), "no bundle"),
+        (("stage", "aline"), "choose from align"),
+        (("stage", "align", "--project", "."), "falco run"),
+    ],
+)
+def test_a_mistake_is_answered_in_one_line(arguments: tuple[str, ...], words: str, tmp_path: Path) -> None:
+    done = call("falco", *arguments, cwd=tmp_path)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert words in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
