@@ -1,0 +1,73 @@
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from falco_core.networks.config import GeneratorConfig
+from falco_core.networks.stylegan2 import Generator, ModulatedConv, fir_kernel, upsample
+
+CONFIG = GeneratorConfig(resolution=32, z_dim=8, w_dim=8, mapping_layers=2, channel_base=128, channel_max=8)
+
+
+def plain(conv: ModulatedConv, x: Tensor, w: Tensor, *, up: bool, demodulate: bool) -> Tensor:
+    """The paper's form: one weight per image, scaled and normalized (Karras et al., eq. 1 and 3)."""
+    rows = []
+    for image, style in zip(x, conv.style(w), strict=True):
+        weight = conv.weight / (conv.weight[0].numel() ** 0.5) * style[None, :, None, None]
+        if demodulate:
+            weight = weight * torch.rsqrt(weight.square().sum(dim=(1, 2, 3), keepdim=True) + 1e-8)
+        if up:
+            row = functional.conv_transpose2d(image[None], weight.transpose(0, 1), stride=2)
+            kernel = fir_kernel().expand(row.shape[1], -1, -1, -1)
+            row = functional.conv2d(functional.pad(row, (1, 1, 1, 1)), kernel, groups=row.shape[1])
+        else:
+            row = functional.conv2d(image[None], weight, padding=weight.shape[-1] // 2)
+        rows.append(row)
+    return torch.cat(rows)
+
+
+@pytest.mark.parametrize(("up", "demodulate", "kernel"), [(False, True, 3), (True, True, 3), (False, False, 1)])
+def test_scaling_activations_equals_scaling_weights(up: bool, demodulate: bool, kernel: int) -> None:
+    torch.manual_seed(0)
+    conv = ModulatedConv(5, 7, 8, kernel=kernel, up=up, demodulate=demodulate).double()
+    x, w = torch.randn(3, 5, 6, 6, dtype=torch.float64), torch.randn(3, 8, dtype=torch.float64)
+    torch.testing.assert_close(conv(x, w), plain(conv, x, w, up=up, demodulate=demodulate))
+
+
+def test_upsampling_keeps_a_constant_image() -> None:
+    image = torch.full((1, 3, 8, 8), 0.7)
+    torch.testing.assert_close(upsample(image, fir_kernel())[:, :, 2:-2, 2:-2], torch.full((1, 3, 12, 12), 0.7))
+
+
+def test_shapes_and_layers() -> None:
+    generator = Generator(CONFIG)
+    assert generator.num_layers == 8
+    codes = generator.broadcast(generator.map(torch.randn(2, 8)))
+    assert codes.shape == (2, 8, 8)
+    assert generator.synthesize(codes).shape == (2, 3, 32, 32)
+    assert generator.synthesize(codes, resolution=8).shape == (2, 3, 8, 8)
+
+
+def test_a_lower_resolution_reads_only_its_own_layers() -> None:
+    generator = Generator(CONFIG)
+    codes = torch.randn(1, 8, 8)
+    changed = codes.clone()
+    changed[:, 4:] += 1
+    low = generator.synthesize(codes, resolution=8)
+    assert torch.equal(low, generator.synthesize(changed, resolution=8))
+    assert not torch.equal(generator.synthesize(codes), generator.synthesize(changed))
+
+
+def test_every_layer_has_a_say_in_the_image() -> None:
+    generator = Generator(CONFIG)
+    codes = torch.randn(1, 8, 8, requires_grad=True)
+    (gradient,) = torch.autograd.grad(generator.synthesize(codes).square().sum(), [codes])
+    assert (gradient.abs().sum(dim=(0, 2)) > 0).all()
+
+
+def test_truncation_draws_towards_the_mean() -> None:
+    generator = Generator(CONFIG)
+    generator.w_mean.copy_(torch.arange(8.0))
+    w = torch.randn(3, 8)
+    torch.testing.assert_close(generator.truncate(w, 1.0), w)
+    torch.testing.assert_close(generator.truncate(w, 0.0), generator.w_mean.expand(3, 8))
