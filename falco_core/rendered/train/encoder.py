@@ -17,7 +17,7 @@ from falco_core.rendered.train.progress import Progress
 from falco_core.rendered.train.schedule import Training, batches
 from falco_core.rendered.train.sheets import write_sheet
 
-CODES_ONLY_UNTIL = 0.4
+CODES_ONLY_UNTIL = 0.5
 """Share of the budget in which codes are compared with codes: several times cheaper than pictures with pictures."""
 CODE_WEIGHT = 0.2
 IDENTITY_WEIGHT = 0.3
@@ -50,7 +50,7 @@ def train_encoder(
     """Train for `minutes` against a frozen generator and recogniser."""
     torch.manual_seed(5)
     generator, recogniser = generator.eval().requires_grad_(False), recogniser.eval().requires_grad_(False)
-    encoder = Encoder(config or encoder_config(generator)).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    encoder: Encoder = Encoder(config or encoder_config(generator)).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     encoder.latent_avg.copy_(generator.w_mean.expand_as(encoder.latent_avg))
     spread = w_spread(generator)
     optimizer = torch.optim.AdamW(encoder.parameters(), betas=(0.9, 0.99), weight_decay=0.01)
@@ -61,7 +61,8 @@ def train_encoder(
     for step in training.steps():
         rows = batches(len(portraits.latents), batch, step=step.number, seed=5)
         target = portraits.batch(rows)
-        codes = encoder(jitter_look(jitter_frame(target)))
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            codes = encoder(jitter_look(jitter_frame(target))).float()
         with torch.no_grad():
             known = generator.broadcast(generator.map(portraits.latents[rows]))
         code_loss = functional.smooth_l1_loss((codes - known) / spread, torch.zeros_like(codes), beta=0.5)
@@ -83,9 +84,11 @@ def train_encoder(
 
 def picture_loss(generator: Generator, recogniser: Recogniser, codes: Tensor, target: Tensor) -> Tensor:
     """Pyramid and identity loss of the reconstructions, a scalar."""
-    images = generator.synthesize(codes)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        images = generator.synthesize(codes).float()
     identity = (recogniser(images) * recogniser(target)).sum(dim=1)
-    return (pyramid_loss(generated=images, target=target) + IDENTITY_WEIGHT * (1.0 - identity)).mean()
+    loss: Tensor = pyramid_loss(generated=images, target=target) + IDENTITY_WEIGHT * (1.0 - identity)
+    return loss.mean()
 
 
 def deltas(codes: Tensor) -> Tensor:
@@ -95,10 +98,10 @@ def deltas(codes: Tensor) -> Tensor:
 
 @torch.no_grad()
 def w_spread(generator: Generator, count: int = 10_000) -> Tensor:
-    """Standard deviation of w over z [D], not smaller than a hundredth of the largest."""
+    """Standard deviation of w over z [D]; 1 for entries that never change."""
     z = torch.randn(count, generator.config.z_dim, generator=torch.Generator().manual_seed(0))
     spread = generator.map(z).std(dim=0)
-    return spread.clamp(min=float(spread.max()) / 100)
+    return torch.where(spread > 1e-3, spread, 1.0)
 
 
 @torch.no_grad()

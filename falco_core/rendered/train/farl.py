@@ -1,7 +1,8 @@
 """FaRL's recipe in small: a ViT and a text tower learn which caption belongs to which portrait.
 
-The captions are written from the rendered attributes. An attribute head beside the contrast keeps every attribute in
-the image features, also those a caption leaves out. Only the image tower is shipped.
+The captions are written from the rendered attributes. A linear readout beside the contrast keeps every attribute, pose,
+light and expression in the image features, also what a caption leaves out: with a few minutes of training and twelve
+thousand pictures, captions alone teach little. Only the image tower is shipped.
 """
 
 from pathlib import Path
@@ -14,19 +15,21 @@ from torch.nn import functional
 
 from falco_core.networks.config import FarlConfig
 from falco_core.networks.farl import Farl
-from falco_core.rendered.parameters import ATTRIBUTES, attributes_of, captions_of
+from falco_core.rendered.parameters import ATTRIBUTES, LATENT_SIZE, attributes_of, captions_of
 from falco_core.rendered.train.augment import jitter_frame, jitter_look
 from falco_core.rendered.train.cache import Cached
+from falco_core.rendered.train.mapping import seen_values
 from falco_core.rendered.train.progress import Progress
 from falco_core.rendered.train.schedule import Training, batches
 
 CONTEXT = 40
 TEMPERATURE = 0.07
+READOUT_WEIGHT = 10.0
 
 
 def farl_config() -> FarlConfig:
     """Sizes of the mini image tower."""
-    return FarlConfig(image_size=128, patch_size=16, width=192, layers=6, heads=6, embedding=128)
+    return FarlConfig(image_size=128, patch_size=16, width=192, layers=4, heads=6, embedding=128)
 
 
 class Towers(nn.Module):
@@ -44,22 +47,29 @@ class Towers(nn.Module):
             layers=2,
             output_dim=config.embedding,
         )
-        self.attributes = nn.Linear(config.embedding, len(ATTRIBUTES))
+        self.readout = nn.Linear(config.embedding, seen_values(torch.zeros(1, LATENT_SIZE)).shape[1])
 
-    def losses(self, images: Tensor, captions: list[str], attributes: Tensor) -> tuple[Tensor, Tensor]:
-        """Contrast and attribute loss, both scalars; attributes [N, A] bool."""
-        embedding = self.farl.project(self.farl.tokens(images))
+    def losses(self, images: Tensor, captions: list[str], latents: Tensor) -> tuple[Tensor, Tensor]:
+        """Contrast and readout loss, both scalars."""
+        # bfloat16 is 1.6 times faster here on a CPU that has it; what is compared stays float32.
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            tokens = self.farl.tokens(images)
+        embedding = self.farl.project(tokens.float())
         image = functional.normalize(embedding, dim=1)
         text = functional.normalize(self.text(self.tokenizer(captions)), dim=1)
         table = image @ text.T / TEMPERATURE
         labels = torch.arange(len(table))
         contrast = (functional.cross_entropy(table, labels) + functional.cross_entropy(table.T, labels)) / 2
-        seen = functional.binary_cross_entropy_with_logits(self.attributes(embedding), attributes.float())
-        return contrast, seen
+        return contrast, functional.mse_loss(self.readout(embedding), seen_values(latents))
+
+    def attributes(self, images: Tensor) -> Tensor:
+        """Which attributes the readout sees: [N, A] bool."""
+        found: Tensor = self.readout(self.farl.project(self.farl.tokens(images)))[:, -len(ATTRIBUTES) :]
+        return found > 0
 
 
 def train_farl(
-    portraits: Cached, test: Cached, work: Path, *, minutes: float, config: FarlConfig | None = None, batch: int = 96
+    portraits: Cached, test: Cached, work: Path, *, minutes: float, config: FarlConfig | None = None, batch: int = 32
 ) -> Farl:
     """Train for `minutes` and return the image tower."""
     torch.manual_seed(4)
@@ -74,15 +84,15 @@ def train_farl(
         latents = portraits.latents[rows]
         images = jitter_look(jitter_frame(portraits.batch(rows)))
         captions = captions_of(latents, seed=step.number)
-        contrast, seen = towers.losses(images, captions, attributes_of(latents))
+        contrast, seen = towers.losses(images, captions, latents)
         optimizer.zero_grad(set_to_none=True)
-        (contrast + seen).backward()
+        (contrast + READOUT_WEIGHT * seen).backward()
         torch.nn.utils.clip_grad_norm_(towers.parameters(), 1.0)
         optimizer.step()
         if progress.due():
             accuracy = attribute_accuracy(towers, test)
             progress.say(
-                f"step {step.number}, contrast {float(contrast.detach()):.3f}, attributes {float(seen.detach()):.3f}, "
+                f"step {step.number}, contrast {float(contrast.detach()):.3f}, readout {float(seen.detach()):.3f}, "
                 f"held-out balanced accuracy {accuracy:.3f}"
             )
     return towers.farl.eval()
@@ -94,9 +104,7 @@ def attribute_accuracy(towers: Towers, test: Cached, count: int = 400) -> float:
     towers.eval()
     rows = torch.arange(0, len(test.latents), max(len(test.latents) // count, 1))
     truth = attributes_of(test.latents[rows])
-    found = torch.cat(
-        [towers.attributes(towers.farl.project(towers.farl.tokens(test.batch(part)))) > 0 for part in rows.split(100)]
-    )
+    found = torch.cat([towers.attributes(test.batch(part)) for part in rows.split(100)])
     towers.train()
     positive = (found & truth).sum(0) / truth.sum(0).clamp(min=1)
     negative = (~found & ~truth).sum(0) / (~truth).sum(0).clamp(min=1)

@@ -5,10 +5,12 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import torch
 from torch import nn
+
+Module = TypeVar("Module", bound=nn.Module)
 
 CHECKPOINT_SECONDS = 60.0
 WARM_UP = 0.02
@@ -26,7 +28,10 @@ class Training:
     """Steps until the minutes are used up; a killed run goes on from its last checkpoint."""
 
     def __init__(self, path: Path, parts: dict[str, Any], *, minutes: float, learning_rate: float) -> None:
-        """`parts` have state_dict and load_state_dict; the one called `optimizer` gets its learning rate set."""
+        """`parts` have state_dict and load_state_dict; the one called `optimizer` gets its learning rate set.
+
+        A parameter group may have a `speed`: its learning rate is that many times the others'.
+        """
         self._path = path
         self._parts = parts
         self._seconds = minutes * 60.0
@@ -43,7 +48,7 @@ class Training:
         while self._used < self._seconds:
             share = self._used / self._seconds
             for group in self._parts["optimizer"].param_groups:
-                group["lr"] = self._learning_rate * self._factor(share)
+                group["lr"] = self._learning_rate * self._factor(share) * group.get("speed", 1.0)
             torch.manual_seed(self._number)
             yield Step(self._number, share)
             self._number += 1
@@ -73,10 +78,10 @@ class Training:
             part.load_state_dict(kept["states"][name])
 
 
-class MovingAverage:
+class MovingAverage(Generic[Module]):
     """Exponential moving average of a module's weights; buffers are copied."""
 
-    def __init__(self, module: nn.Module, average: nn.Module, decay: float) -> None:
+    def __init__(self, module: Module, average: Module, decay: float) -> None:
         self._module, self.average, self._decay = module, average, decay
         average.load_state_dict(module.state_dict())
         average.requires_grad_(False)
@@ -87,8 +92,8 @@ class MovingAverage:
         decay = min(self._decay, (1 + step) / (10 + step))
         for mean, weight in zip(self.average.parameters(), self._module.parameters(), strict=True):
             mean.lerp_(weight, 1.0 - decay)
-        for mean, buffer in zip(self.average.buffers(), self._module.buffers(), strict=True):
-            mean.copy_(buffer)
+        for kept, buffer in zip(self.average.buffers(), self._module.buffers(), strict=True):
+            kept.copy_(buffer)
 
     def state_dict(self) -> dict[str, Any]:
         """The average's weights."""

@@ -18,7 +18,7 @@ def plain(conv: ModulatedConv, x: Tensor, w: Tensor, *, up: bool, demodulate: bo
             weight = weight * torch.rsqrt(weight.square().sum(dim=(1, 2, 3), keepdim=True) + 1e-8)
         if up:
             row = functional.conv_transpose2d(image[None], weight.transpose(0, 1), stride=2)
-            kernel = fir_kernel().expand(row.shape[1], -1, -1, -1)
+            kernel = fir_kernel().to(row).expand(row.shape[1], -1, -1, -1)
             row = functional.conv2d(functional.pad(row, (1, 1, 1, 1)), kernel, groups=row.shape[1])
         else:
             row = functional.conv2d(image[None], weight, padding=weight.shape[-1] // 2)

@@ -11,13 +11,13 @@ from torch import nn
 from falco_core.bundles.bundle import load_bundle
 from falco_core.networks.config import EncoderConfig, FarlConfig, GeneratorConfig, HeldOutConfig, RecogniserConfig
 from falco_core.networks.stylegan2 import Generator
-from falco_core.rendered.parameters import LATENT_SIZE
+from falco_core.rendered.parameters import LATENT_SIZE, PARAMETERS
 from falco_core.rendered.train.cache import Cached, RenderSet, render_set
 from falco_core.rendered.train.calibrate import Networks, calibrate
 from falco_core.rendered.train.encoder import train_encoder
 from falco_core.rendered.train.farl import train_farl
-from falco_core.rendered.train.generator import BANDS, mixed_codes, train_generator
-from falco_core.rendered.train.mapping import pretrain_mapping, told_values
+from falco_core.rendered.train.generator import train_generator
+from falco_core.rendered.train.mapping import BANDS, told_values, write_mapping
 from falco_core.rendered.train.recogniser import train_heldout, train_recogniser
 from falco_core.rendered.train.schedule import Training, batches
 
@@ -25,8 +25,8 @@ MOMENT = 0.01  # minutes
 GENERATOR = GeneratorConfig(
     resolution=64,
     z_dim=LATENT_SIZE,
-    w_dim=16,
-    mapping_layers=2,
+    w_dim=192,
+    mapping_layers=3,
     mapping_lr_multiplier=1.0,
     normalize_z=False,
     channel_base=256,
@@ -34,7 +34,7 @@ GENERATOR = GeneratorConfig(
 )
 CHANNELS, UNITS = (8, 8, 16, 16), (1, 1, 1, 1)
 RECOGNISER = RecogniserConfig(frame_size=32, input_size=16, channels=CHANNELS, units=UNITS, embedding=16)
-ENCODER = EncoderConfig(num_layers=10, w_dim=16, input_size=32, channels=CHANNELS, units=UNITS)
+ENCODER = EncoderConfig(num_layers=10, w_dim=192, input_size=32, channels=CHANNELS, units=UNITS)
 HELDOUT = HeldOutConfig(architecture="resnet10t", frame_size=32, input_size=32, embedding=16)
 FARL = FarlConfig(image_size=32, patch_size=16, width=16, layers=1, heads=2, embedding=16)
 
@@ -79,9 +79,9 @@ def test_all_recipes_end_in_a_bundle_that_loads(people: Cached, test_people: Cac
 
 
 def test_a_stopped_training_goes_on_where_it_was(people: Cached, test_people: Cached, tmp_path: Path) -> None:
-    train_generator(people, test_people, tmp_path, minutes=MOMENT, config=GENERATOR, batch=4, mapping_steps=9)
+    train_generator(people, test_people, tmp_path, minutes=MOMENT, config=GENERATOR, batch=4)
     first = torch.load(tmp_path / "generator.pt", weights_only=True)
-    train_generator(people, test_people, tmp_path, minutes=2 * MOMENT, config=GENERATOR, batch=4, mapping_steps=9)
+    train_generator(people, test_people, tmp_path, minutes=2 * MOMENT, config=GENERATOR, batch=4)
     second = torch.load(tmp_path / "generator.pt", weights_only=True)
     assert second["number"] > first["number"] > 0
     assert second["used"] > first["used"]
@@ -100,21 +100,36 @@ def test_a_pass_shows_every_row_once() -> None:
     assert sorted(rows.tolist()) == list(range(12))
 
 
-def test_mixed_codes_have_one_code_per_layer_of_each_band() -> None:
-
+def test_w_tells_every_parameter_linearly() -> None:
     generator = Generator(GENERATOR)
-    codes = mixed_codes(generator, torch.randn(5, LATENT_SIZE))
-    assert codes.shape == (5, generator.num_layers, 16)
-    middle = codes[:, slice(*BANDS["middle"])]
-    assert torch.equal(middle, middle[:, :1].expand_as(middle))
+    write_mapping(generator)
+    z = torch.randn(3000, LATENT_SIZE, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        w = generator.map(z)[:, :LATENT_SIZE]
+    told = told_values(z)[:, :LATENT_SIZE]
+    together = ((w - w.mean(0)) * (told - told.mean(0))).mean(0) / (w.std(0) * told.std(0))
+    assert together.min() > 0.98
+    assert (w.std(0) - 1.0).abs().max() < 0.2
 
 
-def test_pretrained_mapping_tells_the_values() -> None:
+def test_styles_start_around_one() -> None:
+    generator = Generator(GENERATOR)
+    write_mapping(generator)
+    with torch.no_grad():
+        styles = generator.layers[0].conv.style(generator.map(torch.randn(500, LATENT_SIZE)))
+    assert abs(float(styles.mean()) - 1.0) < 0.1
 
-    torch.manual_seed(0)
-    generator = Generator(GENERATOR.model_copy(update={"w_dim": 128}))
-    assert pretrain_mapping(generator, steps=150, batch=64) < 0.8
-    assert told_values(torch.randn(500, LATENT_SIZE)).std(dim=0).max() < 2.0
+
+def test_a_layer_heeds_its_own_band_alone(people: Cached, test_people: Cached, tmp_path: Path) -> None:
+    generator = train_generator(people, test_people, tmp_path, minutes=MOMENT, config=GENERATOR, batch=4)
+    others = [index for index, parameter in enumerate(PARAMETERS) if parameter.band != "middle"]
+    z = torch.randn(2, LATENT_SIZE)
+    redrawn = z.clone()
+    redrawn[:, others] = torch.randn(2, len(others))
+    codes, middle = generator.broadcast(generator.map(z)), slice(*BANDS["middle"])
+    mixed = codes.clone()
+    mixed[:, middle] = generator.broadcast(generator.map(redrawn))[:, middle]
+    assert torch.allclose(generator.synthesize(codes), generator.synthesize(mixed), atol=1e-5)
 
 
 def test_rendering_goes_on_after_a_stop(tmp_path: Path) -> None:
