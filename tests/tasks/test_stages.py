@@ -1,0 +1,204 @@
+"""All stages on a bundle of random weights: the plumbing, and what happens when something breaks."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import tasks.anonymize
+import tasks.compose
+from falco_core.anonymize import Outcome, Problem, Solver
+from falco_core.errors import GateError, ProjectError
+from falco_core.faces.compose import Pasted
+from falco_core.reasons import Reason
+from falco_core.tables import COMPOSED, OUTCOMES, WITHHELD, read_table
+from flows.project import init_project
+from flows.stage import run_stage
+from tasks.batches import BatchTask, execute_here
+from tasks.stages import STAGES
+
+NAMES = [stage.name for stage in STAGES]
+SETTINGS = {
+    "sample.count": 5,
+    "sample.batch_size": 2,
+    "anonymize.steps": 2,
+    "anonymize.batch_size": 2,
+    "anonymize.margin_tolerance": 1.0,
+    "compose.max_heldout_similarity": 0.99999,
+    # Random weights draw no faces.
+    "gate.min_detection_rate": 0.0,
+    "gate.max_reidentification_rate": 1.0,
+}
+
+
+@pytest.fixture
+def project(tmp_path: Path, demo_photos: Path, tiny_bundle_folder: Path) -> Path:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for name in ("open_sky.png", "park_bench.jpg", "office_window.png"):
+        (photos / name).write_bytes((demo_photos / name).read_bytes())
+    (photos / "broken.jpg").write_bytes(b"broken")
+    init_project(tmp_path / "project", photos=photos, changes={"bundle": str(tiny_bundle_folder), **SETTINGS})
+    return tmp_path / "project"
+
+
+def run(project: Path, names: Sequence[str] = NAMES) -> list[str]:
+    return [str(run_stage(name, project, execute_here)) for name in names]
+
+
+def released(project: Path) -> set[str]:
+    return {path.name for path in (project / "release" / "photos").rglob("*") if path.is_file()}
+
+
+def reasons(project: Path) -> dict[str, str]:
+    rows = read_table(project / "reports/withheld.parquet", WITHHELD)
+    return {row["photo"]: row["reason"] for row in rows}
+
+
+def test_a_run_releases_every_good_photo_and_a_second_run_computes_nothing(project: Path) -> None:
+    first = run(project)
+    assert released(project) == {"open_sky.png", "park_bench.jpg", "office_window.png"}
+    assert reasons(project) == {"broken.jpg": "undecodable"}
+    assert "align: 4 items, 4 computed" in first[0]
+    again = run(project)
+    for name in ("align", "invert", "sample", "anonymize", "compose"):
+        assert ", 0 computed" in again[NAMES.index(name)], name
+
+
+def test_a_short_last_batch_is_complete(project: Path) -> None:
+    run(project, NAMES[:5])
+    rows = read_table(project / "data/anonymized/outcomes.parquet", OUTCOMES)
+    assert len(rows) == 4
+    assert len(list((project / "data/anonymized/crops").iterdir())) == 4
+
+
+def test_a_photo_more_costs_one_photo(project: Path, demo_photos: Path) -> None:
+    run(project)
+    extra = project.parent / "photos" / "library.jpg"
+    extra.write_bytes((demo_photos / "library.jpg").read_bytes())
+    again = run(project)
+    for name in ("align", "invert", "anonymize", "compose"):
+        assert ", 1 computed" in again[NAMES.index(name)], name
+    assert "library.jpg" in released(project)
+
+
+def test_a_photo_less_disappears(project: Path) -> None:
+    run(project)
+    (project.parent / "photos" / "open_sky.png").unlink()
+    run(project)
+    assert released(project) == {"park_bench.jpg", "office_window.png"}
+
+
+def test_a_face_that_was_not_anonymized_withholds_its_photo(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    solve = Solver.solve
+
+    def first_fails(solver: Solver, problem: Problem) -> Outcome:
+        outcome = solve(solver, problem)
+        return replace(outcome, reasons=[Reason.MARGIN_NOT_REACHED, *outcome.reasons[1:]])
+
+    monkeypatch.setattr(Solver, "solve", first_fails)
+    run(project)
+    failed = {photo for photo, reason in reasons(project).items() if reason == "margin_not_reached"}
+    assert failed
+    assert released(project) == {"open_sky.png", "park_bench.jpg", "office_window.png"} - failed
+
+
+def unchanged(pixels: np.ndarray, crop: np.ndarray, **_: Any) -> Pasted:
+    """A compose that puts nothing in."""
+    return Pasted(pixels, np.ones(pixels.shape[:2], dtype=bool))
+
+
+def elsewhere(pixels: np.ndarray, crop: np.ndarray, **_: Any) -> Pasted:
+    """A compose that misses the face."""
+    region = np.zeros(pixels.shape[:2], dtype=bool)
+    region[:20, :20] = True
+    return Pasted(np.where(region[..., None], 255 - pixels, pixels), region)
+
+
+@pytest.mark.parametrize(("broken", "reason"), [(unchanged, "still_recognisable"), (elsewhere, "leftover_face")])
+def test_a_compose_that_leaves_the_original_releases_nothing(
+    project: Path, monkeypatch: pytest.MonkeyPatch, broken: Callable[..., Pasted], reason: str
+) -> None:
+    monkeypatch.setattr(tasks.compose, "paste", broken)
+    # JPEG changes pixels a little, and with them the similarity of an unchanged face.
+    init_project(project, photos=None, changes={"compose.max_heldout_similarity": 0.999})
+    run(project)
+    assert released(project) == set()
+    assert set(reasons(project).values()) == {"undecodable", reason}
+    assert not any((project / "data/composed/photos").iterdir())
+
+
+def test_a_crash_before_the_second_look_releases_nothing(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def crash(*_: Any, **__: Any) -> None:
+        raise RuntimeError("power cut")
+
+    monkeypatch.setattr("falco_core.judges.second_look.SecondLook.judge", crash)
+    with pytest.raises(RuntimeError, match="power cut"):
+        run(project)
+    assert not (project / "release").exists()
+    assert not (project / "data/composed").exists()
+
+
+def test_a_stage_that_breaks_keeps_what_it_had_computed(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(project, NAMES[:4])
+    solve, calls = Solver.solve, []
+
+    def second_breaks(solver: Solver, problem: Problem) -> Outcome:
+        calls.append(len(problem.crops))
+        if len(calls) == 2:
+            raise torch.OutOfMemoryError("no memory")
+        return solve(solver, problem)
+
+    monkeypatch.setattr(Solver, "solve", second_breaks)
+    with pytest.raises(torch.OutOfMemoryError):
+        run(project, ["anonymize"])
+    assert not (project / "data/anonymized").exists()
+    monkeypatch.setattr(Solver, "solve", solve)
+    assert "anonymize: 4 items, 2 computed, 2 kept" in run(project, ["anonymize"])[0]
+
+
+def test_a_closed_gate_stops_the_release_and_says_why(project: Path) -> None:
+    run(project)
+    init_project(project, photos=None, changes={"gate.max_withheld_rate": 0.1})
+    with pytest.raises(GateError, match=r"gate\.max_withheld_rate"):
+        run(project, ["release"])
+
+
+def test_a_stage_refuses_to_run_with_another_bundle_than_pinned(project: Path) -> None:
+    pins = project / "pins.yaml"
+    pins.write_text(pins.read_text().replace("invert: v", "invert: w"))
+    with pytest.raises(ProjectError, match="falco init"):
+        run(project, ["align", "invert"])
+
+
+def test_results_do_not_depend_on_the_batch_size(project: Path) -> None:
+    run(project, NAMES[:5])
+    cosines = [row["cosine"] for row in read_table(project / "data/anonymized/outcomes.parquet", OUTCOMES)]
+    changes = {"anonymize.batch_size": 3, "invert.batch_size": 1, "sample.batch_size": 5, "store.items": "elsewhere"}
+    init_project(project, photos=None, changes=changes)
+    run(project, NAMES[:5])
+    again = [row["cosine"] for row in read_table(project / "data/anonymized/outcomes.parquet", OUTCOMES)]
+    np.testing.assert_allclose(again, cosines, atol=1e-4)
+
+
+def test_opaque_names_hide_the_originals(project: Path) -> None:
+    init_project(project, photos=None, changes={"release.opaque_names": True})
+    run(project)
+    names = released(project)
+    assert len(names) == len(read_table(project / "data/composed/composed.parquet", COMPOSED)) == 3
+    assert not any("sky" in name or "park" in name or "office" in name for name in names)
+
+
+def test_batches_may_come_in_any_order(project: Path) -> None:
+    def backwards(batch_task: BatchTask, root: Path, batches: Sequence[list[Any]]) -> None:
+        execute_here(batch_task, root, list(reversed(batches)))
+
+    for name in NAMES[:3]:
+        run_stage(name, project, backwards)
+    first = (project / "data/faces/faces.parquet").read_bytes()
+    run(project, ["align"])
+    assert (project / "data/faces/faces.parquet").read_bytes() == first
