@@ -26,7 +26,7 @@ def run_stage(name: str, root: Path, execute: Execute) -> StageReport:
 
 
 # One batch at a time: on one machine every batch already uses all cores or the whole GPU.
-@flow(name="stage", flow_run_name="{name}", task_runner=ThreadPoolTaskRunner[None](max_workers=1))
+@flow(name="stage", flow_run_name="{name}", task_runner=ThreadPoolTaskRunner(max_workers=1))  # type: ignore[arg-type]
 def stage_flow(name: str, root: Path) -> str:
     """Run one stage with each of its batches as a Prefect task run."""
     return str(run_stage(name, root, _execute_mapped))

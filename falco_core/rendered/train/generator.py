@@ -10,14 +10,14 @@ from falco_core.networks.stylegan2 import Generator
 from falco_core.rendered.parameters import LATENT_SIZE
 from falco_core.rendered.train.cache import Cached
 from falco_core.rendered.train.losses import pyramid_loss
-from falco_core.rendered.train.mapping import BANDS, W_DIM, enumerate_styles, hold_bands, write_mapping
+from falco_core.rendered.train.mapping import MIDDLE_LAYERS, W_DIM, enumerate_styles, hold_bands, write_mapping
 from falco_core.rendered.train.progress import Progress
 from falco_core.rendered.train.schedule import MovingAverage, Training, batches
 from falco_core.rendered.train.sheets import write_sheet
 
 STYLE_SPEED = 3.0
-"""Learning rate of the styles' weights: they are scaled for 192 entries of w but heed about 25."""
-QUARTER_UNTIL, HALF_UNTIL = 0.08, 0.40
+"""Learning rate of the styles' weights: they are scaled for 192 entries of w but heed about 50."""
+QUARTER_UNTIL, HALF_UNTIL = 0.08, 0.35
 """Shares of the budget up to which pictures of a quarter and of half the resolution are learnt."""
 BFLOAT16_UNTIL = 0.93
 """Share of the budget computed in bfloat16 (1.3 to 1.7 times faster on a CPU that has it); the rest polishes."""
@@ -108,7 +108,7 @@ def _write_sheet(generator: Generator, test: Cached, path: Path, count: int = 12
     rows = torch.arange(0, len(test.latents), max(len(test.latents) // count, 1))[:count]
     codes = generator.broadcast(generator.map(test.latents[rows]))
     swapped = codes.clone()
-    first, last = BANDS["middle"]
+    first, last = MIDDLE_LAYERS
     swapped[:, first:last] = codes.roll(1, dims=0)[:, first:last]
     z = torch.randn(count, generator.config.z_dim, generator=torch.Generator().manual_seed(7))
     drawn = generator.truncate(generator.map(z), 0.7)

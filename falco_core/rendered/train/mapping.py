@@ -8,8 +8,8 @@ Layer 1 makes the ramps, layer 2 values from the ramps, and values that only cou
 where there is a beard), layer 3 hands them on. The entries of w that tell values have mean 0 and
 variance 1, which is what the styles train best on.
 
-Style mixing is built in: the styles of a band's layers look at the entries of their own band alone, so a mix of two
-people's codes is the face that the mixed parameters describe.
+Style mixing is built in: the styles of layers [3, 8) look at the entries of the middle band alone, all other layers at
+the others, so a mix of two people's codes is the face that the mixed parameters describe.
 """
 
 import math
@@ -25,8 +25,8 @@ from falco_core.networks.stylegan2 import Dense, Generator
 from falco_core.rendered.parameters import LATENT_SIZE, PARAMETERS, Parameter, Values, attributes_of, group_mask
 
 W_DIM = 192
-BANDS = {"coarse": (0, 3), "middle": (3, 8), "fine": (8, 18)}
-"""W+ layers [first, last) that draw the parameters of a band."""
+MIDDLE_LAYERS = (3, 8)
+"""W+ layers [first, last) that draw the middle band's parameters; the others draw all others."""
 SLOPE = 0.2
 """Of the leaky units below zero."""
 GAIN = math.sqrt(2.0)
@@ -88,7 +88,7 @@ def write_mapping(generator: Generator) -> None:
 
 
 def hold_bands(generator: Generator) -> None:
-    """Keep training from giving a layer's style entries of w that are not its own (their weights are 0)."""
+    """Keep training from giving a layer's style entries of w that are not its own (their weights stay 0)."""
     for layer, style in enumerate_styles(generator):
         style.weight.register_hook(partial(torch.mul, heeded_entries(layer).float()))
 
@@ -102,10 +102,11 @@ def enumerate_styles(generator: Generator) -> Iterator[tuple[int, Dense]]:
 
 
 def heeded_entries(layer: int) -> Tensor:
-    """Which entries of w the W+ layer `layer` looks at: those of its band, [D] bool."""
-    band = next(name for name, (first, last) in BANDS.items() if first <= layer < last)
+    """Which entries of w the W+ layer `layer` looks at [D] bool: those of its side of the split."""
     bands = [parameter.band for parameter in PARAMETERS] + [_band(condition) for condition in _conditions()]
-    return torch.tensor([entry == band for entry in bands] + [False] * (W_DIM - len(bands)))
+    middle = torch.tensor([band == "middle" for band in bands] + [False] * (W_DIM - len(bands)))
+    outer = torch.tensor([band != "middle" for band in bands] + [False] * (W_DIM - len(bands)))
+    return middle if MIDDLE_LAYERS[0] <= layer < MIDDLE_LAYERS[1] else outer
 
 
 def _band(condition: Condition) -> str:

@@ -17,7 +17,7 @@ from falco_core.rendered.train.calibrate import Networks, calibrate
 from falco_core.rendered.train.encoder import train_encoder
 from falco_core.rendered.train.farl import train_farl
 from falco_core.rendered.train.generator import train_generator
-from falco_core.rendered.train.mapping import BANDS, told_values, write_mapping
+from falco_core.rendered.train.mapping import MIDDLE_LAYERS, told_values, write_mapping
 from falco_core.rendered.train.recogniser import train_heldout, train_recogniser
 from falco_core.rendered.train.schedule import Training, batches
 
@@ -120,13 +120,13 @@ def test_styles_start_around_one() -> None:
     assert abs(float(styles.mean()) - 1.0) < 0.1
 
 
-def test_a_layer_heeds_its_own_band_alone(people: Cached, test_people: Cached, tmp_path: Path) -> None:
+def test_middle_layers_heed_the_middle_band_alone(people: Cached, test_people: Cached, tmp_path: Path) -> None:
     generator = train_generator(people, test_people, tmp_path, minutes=MOMENT, config=GENERATOR, batch=4)
     others = [index for index, parameter in enumerate(PARAMETERS) if parameter.band != "middle"]
     z = torch.randn(2, LATENT_SIZE)
     redrawn = z.clone()
     redrawn[:, others] = torch.randn(2, len(others))
-    codes, middle = generator.broadcast(generator.map(z)), slice(*BANDS["middle"])
+    codes, middle = generator.broadcast(generator.map(z)), slice(*MIDDLE_LAYERS)
     mixed = codes.clone()
     mixed[:, middle] = generator.broadcast(generator.map(redrawn))[:, middle]
     assert torch.allclose(generator.synthesize(codes), generator.synthesize(mixed), atol=1e-5)
