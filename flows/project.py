@@ -26,15 +26,17 @@ def init_project(root: Path, *, photos: Path | None, changes: dict[str, Any] | N
     """
     params = _params(root, photos, changes or {})
     checked = parse_params(params, source=str(root / PARAMS_FILE))
-    # A bundle that cannot be used is said before anything is written.
-    _ = Project(root.resolve(), checked).spec
+    # What cannot work is said before anything is written.
+    project = Project(root.resolve(), checked)
+    _ = project.spec
+    if root.resolve().is_relative_to(project.photos.resolve()):
+        raise ProjectError(f"{root} lies inside the photo folder {project.photos}: choose a project folder elsewhere")
     root.mkdir(parents=True, exist_ok=True)
     text = _PARAMS_HEADER + yaml.safe_dump(
         checked.model_dump(mode="json", by_alias=True), sort_keys=False, allow_unicode=True
     )
     _write_if_changed(root / PARAMS_FILE, text, keep=_same(root / PARAMS_FILE, params))
     _write_if_changed(root / DVC_FILE, dvc_yaml())
-    project = Project.open(root)
     write_pins(project)
     _init_dvc(root)
     return project

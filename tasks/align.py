@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 from prefect import task
 
-from falco_core.datasets.folder import list_photos
-from falco_core.errors import UnreadablePhoto
+from falco_core.datasets.folder import PHOTO_SUFFIXES, list_photos
+from falco_core.errors import ProjectError, UnreadablePhoto
 from falco_core.faces.align import crop_quad, extract_crop
 from falco_core.faces.detect import Detection, Detector
 from falco_core.images import Photo, load_photo, write_png
@@ -42,6 +42,10 @@ class PhotoFile:
 def run(project: Project, execute: Execute) -> StageReport:
     """Detect and crop what is not kept yet, then write data/faces."""
     photos, ignored = list_photos(project.photos)
+    if not photos:
+        raise ProjectError(
+            f"no photos under {project.photos}: files named {', '.join(sorted(PHOTO_SUFFIXES))} are read"
+        )
     files = [_photo_file(project, str(photo)) for photo in photos]
     todo = missing([file.key for file in files], project.cache(STAGE).__contains__)
     first_of = {file.key: file for file in reversed(files) if file.key in todo}

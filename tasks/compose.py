@@ -155,13 +155,19 @@ def _key(project: Project, photo_sha256: str, places: tuple[Place, ...]) -> str:
 def _assemble(project: Project, works: list[Work], withheld: list[dict[str, Any]]) -> int:
     cache = project.cache(STAGE)
     composed, checks = [], []
+    # A photo keeps its name; one whose format changes must not take another's.
+    taken = {work.photo for work in works}
     with fresh_folder(project.path(COMPOSED_FOLDER)) as folder:
         (folder / "photos").mkdir()
         for work in works:
             item = cache.get(work.key)
             checks += [{"face": f, "photo": work.photo, **check} for f, check in item.record["checks"].items()]
             if item.record["reason"] is None:
-                composed.append(_write(folder, work, item))
+                name = output_name(work.photo, item.record["format"])
+                while name != work.photo and name in taken:
+                    name = output_name(f"{name}.", item.record["format"])
+                taken.add(name)
+                composed.append(_write(folder, work, item, name))
             else:
                 reason = {"reason": item.record["reason"], "detail": item.record["detail"]}
                 withheld.append({"photo": work.photo, "stage": STAGE.name, **reason})
@@ -171,8 +177,7 @@ def _assemble(project: Project, works: list[Work], withheld: list[dict[str, Any]
     return len(composed)
 
 
-def _write(folder: Path, work: Work, item: Item) -> dict[str, Any]:
-    file = output_name(work.photo, item.record["format"])
+def _write(folder: Path, work: Work, item: Item, file: str) -> dict[str, Any]:
     data = item.arrays["file"].tobytes()
     path = folder / "photos" / file
     path.parent.mkdir(parents=True, exist_ok=True)

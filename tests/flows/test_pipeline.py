@@ -164,16 +164,20 @@ def test_the_same_photos_give_the_same_release_in_another_project(run: Run, tmp_
     ("arguments", "words"),
     [
         (("run", "no-such-folder"), "not a folder"),
-        (("run", ".", "-S", "anonymize.margin=3"), "anonymize.margin"),
-        (("run", ".", "-S", "anonymize.marginn=0"), "anonymize.marginn: unknown key"),
-        (("run", ".", "-S", "margin"), "KEY=VALUE"),
-        (("run", ".", "--bundle", "nowhere"), "no bundle"),
+        (("run", "photos", "-S", "anonymize.margin=3"), "anonymize.margin"),
+        (("run", "photos", "-S", "anonymize.marginn=0"), "anonymize.marginn: unknown key"),
+        (("run", "photos", "-S", "margin"), "KEY=VALUE"),
+        (("run", "photos", "--bundle", "nowhere"), "no bundle"),
+        (("run", "photos", "--out", "photos/project"), "inside the photo folder"),
         (("stage", "aline"), "choose from align"),
         (("stage", "align", "--project", "."), "falco run"),
     ],
 )
 def test_a_mistake_is_answered_in_one_line(arguments: tuple[str, ...], words: str, tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
     done = call("falco", *arguments, cwd=tmp_path)
     assert done.returncode == 2, done.stdout + done.stderr
     assert words in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["photos"]
+    assert not any((tmp_path / "photos").iterdir())

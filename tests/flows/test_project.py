@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from falco_core.errors import ParamsError
+from falco_core.errors import ParamsError, ProjectError
 from falco_core.params import parse_params
 from flows.project import dvc_yaml, init_project
 from tasks.project import Project, pins
@@ -35,22 +35,37 @@ def test_every_param_of_the_table_exists() -> None:
             assert name in params[section], key
 
 
-def test_an_existing_params_file_keeps_its_comments(tmp_path: Path) -> None:
-    text = f"# mine\ninput: {{photos: {tmp_path}}}\nanonymize: {{margin: 0.2}}\n"
-    (tmp_path / "params.yaml").write_text(text)
-    init_project(tmp_path, photos=None)
-    assert (tmp_path / "params.yaml").read_text() == text
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    (tmp_path / "photos").mkdir()
+    return tmp_path / "photos"
 
 
-def test_a_changed_key_is_written_and_the_others_stay(tmp_path: Path) -> None:
-    init_project(tmp_path, photos=tmp_path, changes={"anonymize.margin": 0.2})
-    init_project(tmp_path, photos=None, changes={"anonymize.steps": 7})
-    params = Project.open(tmp_path).params
+def test_an_existing_params_file_keeps_its_comments(tmp_path: Path, photos: Path) -> None:
+    project = tmp_path / "project"
+    project.mkdir()
+    text = f"# mine\ninput: {{photos: {photos}}}\nanonymize: {{margin: 0.2}}\n"
+    (project / "params.yaml").write_text(text)
+    init_project(project, photos=None)
+    assert (project / "params.yaml").read_text() == text
+
+
+def test_a_changed_key_is_written_and_the_others_stay(tmp_path: Path, photos: Path) -> None:
+    project = tmp_path / "project"
+    init_project(project, photos=photos, changes={"anonymize.margin": 0.2})
+    init_project(project, photos=None, changes={"anonymize.steps": 7})
+    params = Project.open(project).params
     assert (params.anonymize.margin, params.anonymize.steps) == (0.2, 7)
 
 
-def test_a_bad_change_is_refused_and_writes_nothing(tmp_path: Path) -> None:
+def test_a_bad_change_is_refused_and_writes_nothing(tmp_path: Path, photos: Path) -> None:
     project = tmp_path / "project"
     with pytest.raises(ParamsError, match="anonymize.margin"):
-        init_project(project, photos=tmp_path, changes={"anonymize.margin": 7})
-    assert not (project / "params.yaml").exists()
+        init_project(project, photos=photos, changes={"anonymize.margin": 7})
+    assert not project.exists()
+
+
+def test_a_project_inside_its_photos_is_refused(photos: Path) -> None:
+    with pytest.raises(ProjectError, match="inside the photo folder"):
+        init_project(photos / "project", photos=photos)
+    assert not any(photos.iterdir())

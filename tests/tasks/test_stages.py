@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 import tasks.anonymize
 import tasks.compose
@@ -202,3 +203,23 @@ def test_batches_may_come_in_any_order(project: Path) -> None:
     first = (project / "data/faces/faces.parquet").read_bytes()
     run(project, ["align"])
     assert (project / "data/faces/faces.parquet").read_bytes() == first
+
+
+def test_a_still_gif_becomes_a_png_without_taking_anothers_name(project: Path) -> None:
+    photos = project.parent / "photos"
+    with Image.open(photos / "open_sky.png") as sky:
+        sky.convert("P").save(photos / "sky.gif")
+        sky.save(photos / "sky.gif.png")
+    run(project)
+    rows = read_table(project / "data/composed/composed.parquet", COMPOSED)
+    files = {row["photo"]: row["file"] for row in rows}
+    assert files["sky.gif.png"] == "sky.gif.png"
+    assert files["sky.gif"] not in ("sky.gif", "sky.gif.png")
+    assert len(released(project)) == len(rows) == 5
+
+
+def test_an_empty_folder_is_said_to_be_empty(project: Path) -> None:
+    for photo in (project.parent / "photos").iterdir():
+        photo.unlink()
+    with pytest.raises(ProjectError, match="no photos"):
+        run(project, ["align"])

@@ -59,9 +59,7 @@ def test_people() -> Cached:
 
 
 def test_all_recipes_end_in_a_bundle_that_loads(people: Cached, test_people: Cached, tmp_path: Path) -> None:
-    generator = train_generator(
-        people, test_people, tmp_path, minutes=MOMENT, config=GENERATOR, batch=4, mapping_steps=9
-    )
+    generator = train_generator(people, test_people, tmp_path, minutes=MOMENT, config=GENERATOR, batch=4)
     recogniser = train_recogniser(people, test_people, tmp_path, minutes=MOMENT, config=RECOGNISER, batch=8)
     heldout = train_heldout(people, test_people, tmp_path, minutes=MOMENT, config=HELDOUT, batch=8)
     farl = train_farl(people, test_people, tmp_path, minutes=MOMENT, config=FARL, batch=8)
