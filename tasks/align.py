@@ -44,7 +44,7 @@ def run(project: Project, execute: Execute) -> StageReport:
     photos, ignored = list_photos(project.photos)
     if not photos:
         raise ProjectError(
-            f"no photos under {project.photos}: files named {', '.join(sorted(PHOTO_SUFFIXES))} are read"
+            f"no photos under {project.photos}: looked for {', '.join(sorted(PHOTO_SUFFIXES))}"
         )
     files = [_photo_file(project, str(photo)) for photo in photos]
     todo = missing([file.key for file in files], project.cache(STAGE).__contains__)

@@ -1,6 +1,7 @@
 """The generator, by regression: z holds the renderer's latents, the target is their rendering."""
 
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -17,7 +18,7 @@ from falco_core.rendered.train.sheets import write_sheet
 
 STYLE_SPEED = 3.0
 """Learning rate of the styles' weights: they are scaled for 192 entries of w but heed about 50."""
-QUARTER_UNTIL, HALF_UNTIL = 0.08, 0.35
+QUARTER_UNTIL, HALF_UNTIL = 0.08, 0.50
 """Shares of the budget up to which pictures of a quarter and of half the resolution are learnt."""
 BFLOAT16_UNTIL = 0.93
 """Share of the budget computed in bfloat16 (1.3 to 1.7 times faster on a CPU that has it); the rest polishes."""
@@ -58,7 +59,7 @@ def train_generator(
     average = MovingAverage(generator, _twin(generator), decay=0.998)
     styles = [style.weight for _, style in enumerate_styles(generator)]
     others = [p for p in generator.parameters() if p.requires_grad and all(p is not style for style in styles)]
-    groups = [{"params": others}, {"params": styles, "speed": STYLE_SPEED}]
+    groups: list[dict[str, Any]] = [{"params": others}, {"params": styles, "speed": STYLE_SPEED}]
     optimizer = torch.optim.Adam(groups, betas=(0.5, 0.99))
     parts = {"generator": generator, "average": average, "optimizer": optimizer}
     training = Training(work / "generator.pt", parts, minutes=minutes, learning_rate=4e-3)
