@@ -117,12 +117,13 @@ def _check_header(image: Image.Image, max_pixels: int) -> None:
     width, height = image.size
     if width * height > max_pixels:
         raise UnreadablePhoto(Reason.TOO_LARGE, f"{width} x {height} pixels, align.max_pixels is {max_pixels}")
-    if getattr(image, "n_frames", 1) > 1:
+    # Phones keep a depth or brightness map as a second picture of a JPEG: the first one is the photo.
+    if image.format != "MPO" and getattr(image, "n_frames", 1) > 1:
         raise UnreadablePhoto(Reason.ANIMATED, "has several frames: export the wanted one as a photo")
 
 
 def _decoded(image: Image.Image) -> Photo:
-    name = str(image.format)
+    name = "JPEG" if image.format == "MPO" else str(image.format)
     profile = image.info.get("icc_profile")
     image.load()
     image = ImageOps.exif_transpose(image)

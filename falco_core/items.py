@@ -60,6 +60,11 @@ class ItemCache:
         self._files.pipe_file(partial, encode(item))
         self._files.mv(partial, path)
 
+    def discard(self, key: str) -> None:
+        """Forget the item under `key`, if there is one."""
+        if key in self:
+            self._files.rm_file(self._path(key))
+
     def _path(self, key: str) -> str:
         return posixpath.join(self._root, key[:2], f"{key}.safetensors")
 

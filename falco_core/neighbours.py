@@ -28,7 +28,8 @@ class FakePool:
         """
         values, rows = self._index.search(self._prepared(features), 1)
         distances = 1.0 - values if self._cosine else np.sqrt(np.maximum(values, 0.0))
-        return rows[:, 0], distances[:, 0].astype(np.float32)
+        # Features that are not numbers have no neighbour (-1): any fake will do, the solver gives up on such a face.
+        return np.maximum(rows[:, 0], 0), distances[:, 0].astype(np.float32)
 
     def _prepared(self, features: np.ndarray) -> np.ndarray:
         rows = np.ascontiguousarray(features, dtype=np.float32)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -107,7 +108,7 @@ class ReleaseParams(Section):
     """What the public folder looks like."""
 
     opaque_names: bool = False
-    """Replace file names by random ones; the mapping stays on the private side."""
+    """Replace file names by random ones."""
 
 
 class StoreParams(Section):
@@ -134,10 +135,17 @@ class Params(Section):
     release: ReleaseParams = ReleaseParams()
     store: StoreParams = StoreParams()
 
-    def digest(self) -> str:
-        """sha256 of everything that can change a result: all but the places of photos and items."""
-        results = self.model_dump(mode="json", by_alias=True, exclude={"input", "store"})
-        return hashlib.sha256(json.dumps(results, sort_keys=True).encode()).hexdigest()
+    def value(self, dotted: str) -> Any:
+        """The value of a key such as `anonymize.margin`; raises KeyError."""
+        value: Any = self.model_dump(mode="json", by_alias=True)
+        for part in dotted.split("."):
+            value = value[part]
+        return value
+
+    def digest(self, keys: Iterable[str]) -> str:
+        """sha256 over the values of `keys`."""
+        values = {key: self.value(key) for key in keys}
+        return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 
 def load_params(path: Path) -> Params:

@@ -6,6 +6,7 @@ from enum import StrEnum
 class Reason(StrEnum):
     """A photo with any of these never reaches the release folder."""
 
+    FAILED = "failed"
     EMPTY_FILE = "empty_file"
     UNDECODABLE = "undecodable"
     ANIMATED = "animated"

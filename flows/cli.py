@@ -31,7 +31,7 @@ def run(
     """Anonymize PHOTOS: the release is DIR/release, everything private stays in DIR/data and DIR/reports."""
     if not photos.is_dir():
         raise FalcoError(f"{photos} is not a folder: name the folder that holds the photos")
-    changes = _changes(settings) | ({"bundle": bundle} if bundle else {})
+    changes = _changes(settings) | ({"bundle": _bundle(bundle)} if bundle else {})
     _run_project(out, photos, changes)
 
 
@@ -107,6 +107,12 @@ def _run_project(out: Path, photos: Path, changes: dict[str, Any]) -> None:
     project = init_project(out, photos=photos, changes=changes)
     anonymize_dataset(project.root)
     print(summarize(project))
+
+
+def _bundle(name_or_folder: str) -> str:
+    # A folder is named from here, but read from the project folder.
+    folder = Path(name_or_folder)
+    return str(folder.resolve()) if (folder / "bundle.yaml").is_file() else name_or_folder
 
 
 def _changes(settings: list[str] | None) -> dict[str, Any]:

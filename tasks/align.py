@@ -10,18 +10,19 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
+import torch
 from prefect import task
 
 from falco_core.datasets.folder import PHOTO_SUFFIXES, list_photos
 from falco_core.errors import ProjectError, UnreadablePhoto
 from falco_core.faces.align import crop_quad, extract_crop
 from falco_core.faces.detect import Detection, Detector
-from falco_core.images import Photo, load_photo, write_png
+from falco_core.images import Photo, decode_photo, write_png
 from falco_core.items import Item
 from falco_core.params import AlignParams
 from falco_core.reasons import Reason
 from falco_core.tables import FACES, PHOTOS, WITHHELD, write_table
-from tasks.batches import Execute, StageReport, batches_of, fresh_folder, missing
+from tasks.batches import Execute, StageReport, batches_of, forget_failures, fresh_folder, missing
 from tasks.project import Project, best_device
 from tasks.stages import FACES as FACES_FOLDER
 from tasks.stages import stage_named
@@ -43,14 +44,13 @@ def run(project: Project, execute: Execute) -> StageReport:
     """Detect and crop what is not kept yet, then write data/faces."""
     photos, ignored = list_photos(project.photos)
     if not photos:
-        raise ProjectError(
-            f"no photos under {project.photos}: looked for {', '.join(sorted(PHOTO_SUFFIXES))}"
-        )
+        raise ProjectError(f"no photos under {project.photos}: looked for {', '.join(sorted(PHOTO_SUFFIXES))}")
     files = [_photo_file(project, str(photo)) for photo in photos]
     todo = missing([file.key for file in files], project.cache(STAGE).__contains__)
     first_of = {file.key: file for file in reversed(files) if file.key in todo}
     execute(align_batch, project.root, batches_of(list(first_of.values()), BATCH))
     _assemble(project, files)
+    forget_failures(project.cache(STAGE), todo)
     notes = (f"{len(ignored)} other files in the photo folder were left alone",) if ignored else ()
     return StageReport(STAGE.name, len(files), len(todo), notes)
 
@@ -59,15 +59,18 @@ def run(project: Project, execute: Execute) -> StageReport:
 def align_batch(root: Path, files: list[PhotoFile]) -> None:
     """Compute and keep the items of `files`."""
     project = Project.open(root)
-    detector = detector_for(project.params.align, best_device())
+    params = project.params.align
+    detector = detector_for(params, best_device(), params.detection_threshold)
     size = project.spec.resolution
     for file in files:
+        data = photo_bytes(project, file.photo, file.sha256)
         try:
-            photo = load_photo(project.photos / file.photo, max_pixels=project.params.align.max_pixels)
+            photo = decode_photo(data, max_pixels=params.max_pixels)
+            item = align_photo(photo, detector, params.min_face_size, size)
         except UnreadablePhoto as error:
-            item = Item(record={"width": 0, "height": 0, "reason": error.reason, "detail": error.detail})
-        else:
-            item = align_photo(photo, detector, project.params.align.min_face_size, size)
+            item = _withheld_item(error.reason, error.detail)
+        except Exception as error:
+            item = _withheld_item(Reason.FAILED, failure_of(error))
         project.cache(STAGE).put(file.key, item)
 
 
@@ -97,9 +100,29 @@ def align_photo(photo: Photo, detector: Detector, min_face_size: int, size: int)
 
 
 @lru_cache(maxsize=1)
-def detector_for(params: AlignParams, device: str) -> Detector:
+def detector_for(params: AlignParams, device: str, threshold: float) -> Detector:
     """The detector these params describe, loaded once per process."""
-    return Detector(device=device, threshold=params.detection_threshold, max_side=params.max_side)
+    size, side = params.min_face_size, params.max_side
+    return Detector(device=device, threshold=threshold, max_side=side, min_face_size=size)
+
+
+def photo_bytes(project: Project, photo: str, sha256: str) -> bytes:
+    """The photo file's bytes; raises ProjectError if they are no longer those of `sha256`."""
+    data = (project.photos / photo).read_bytes()
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise ProjectError(f"{photo} changed during the run: run again when the photo folder is at rest")
+    return data
+
+
+def failure_of(error: Exception) -> str:
+    """What broke on one photo, in one line; too little memory is no fault of the photo and is raised again."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        raise error
+    return " ".join(f"{type(error).__name__}: {error}".split())
+
+
+def _withheld_item(reason: Reason, detail: str) -> Item:
+    return Item(record={"width": 0, "height": 0, "reason": reason, "detail": detail})
 
 
 def _assemble(project: Project, files: Sequence[PhotoFile]) -> None:

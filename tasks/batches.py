@@ -1,6 +1,6 @@
 """How a stage hands its work on: batches of missing items, run by whoever drives the stage."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
@@ -9,6 +9,9 @@ from shutil import rmtree
 from typing import Any, Protocol, TypeVar
 
 from prefect import Task
+
+from falco_core.items import ItemCache
+from falco_core.reasons import Reason
 
 Entry = TypeVar("Entry")
 
@@ -67,6 +70,13 @@ def fresh_folder(target: Path) -> Iterator[Path]:
         raise
     rmtree(target, ignore_errors=True)
     partial.replace(target)
+
+
+def forget_failures(cache: ItemCache, keys: Iterable[str]) -> None:
+    """Drop items that hold nothing but a failure, which may pass: the next run of the stage tries again."""
+    for key in keys:
+        if cache.get(key).record.get("reason") == Reason.FAILED:
+            cache.discard(key)
 
 
 def missing(keys: Sequence[str], contains: Callable[[str], bool]) -> set[str]:

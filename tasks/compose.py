@@ -14,9 +14,10 @@ import numpy as np
 from prefect import task
 
 from falco_core.faces.compose import paste
-from falco_core.images import Photo, decode_photo, encode_photo, load_photo, output_name, read_png
+from falco_core.images import Photo, decode_photo, encode_photo, output_name, read_png
 from falco_core.items import Item
-from falco_core.judges.second_look import Originals, SecondLook, Verdict
+from falco_core.judges.second_look import Limits, Originals, SecondLook, Verdict
+from falco_core.reasons import Reason
 from falco_core.shards import Shards
 from falco_core.tables import (
     CHECKS,
@@ -29,8 +30,8 @@ from falco_core.tables import (
     read_table,
     write_table,
 )
-from tasks.align import detector_for
-from tasks.batches import Execute, StageReport, batches_of, fresh_folder, missing
+from tasks.align import detector_for, failure_of, photo_bytes
+from tasks.batches import Execute, StageReport, batches_of, forget_failures, fresh_folder, missing
 from tasks.project import Project, best_device
 from tasks.stages import ANONYMIZED, stage_named
 from tasks.stages import COMPOSED as COMPOSED_FOLDER
@@ -39,6 +40,8 @@ from tasks.stages import INVERSIONS as INVERSIONS_FOLDER
 
 STAGE = stage_named("compose")
 BATCH = 4
+LEFTOVER_THRESHOLD = 0.7
+"""Detection probability from which the second look takes something for a face: more suspicious than the first."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,7 @@ def run(project: Project, execute: Execute) -> StageReport:
     first_of = {work.key: work for work in works if work.key in todo}
     execute(compose_batch, project.root, batches_of(list(first_of.values()), BATCH))
     released = _assemble(project, works, withheld)
+    forget_failures(project.cache(STAGE), todo)
     return StageReport(STAGE.name, len(works), len(todo), (f"{released} photos may be released",))
 
 
@@ -75,15 +79,20 @@ def run(project: Project, execute: Execute) -> StageReport:
 def compose_batch(root: Path, works: list[Work]) -> None:
     """Compute and keep the items of `works`."""
     project = Project.open(root)
-    detector = detector_for(project.params.align, best_device())
-    look = SecondLook(project.bundle(), detector, project.params.compose.max_heldout_similarity)
+    threshold = min(project.params.align.detection_threshold, LEFTOVER_THRESHOLD)
+    look = SecondLook(project.bundle(), detector_for(project.params.align, best_device(), threshold), _limits(project))
     for work in works:
-        project.cache(STAGE).put(work.key, compose_photo(project, work, look))
+        data = photo_bytes(project, work.photo, work.sha256)
+        try:
+            item = compose_photo(project, work, data, look)
+        except Exception as error:
+            item = Item(record={"reason": Reason.FAILED, "detail": failure_of(error), "format": "", "checks": {}})
+        project.cache(STAGE).put(work.key, item)
 
 
-def compose_photo(project: Project, work: Work, look: SecondLook) -> Item:
+def compose_photo(project: Project, work: Work, original: bytes, look: SecondLook) -> Item:
     """Paste all new faces of one photo, encode it, and judge the encoded file."""
-    photo = load_photo(project.photos / work.photo, max_pixels=project.params.align.max_pixels)
+    photo = decode_photo(original, max_pixels=project.params.align.max_pixels)
     pixels, replaced = photo.pixels, {}
     # Smaller faces are farther away: they are drawn first, so that nearer ones cover them.
     for place in sorted(work.places, key=lambda place: (_side(place), place.face)):
@@ -96,7 +105,11 @@ def compose_photo(project: Project, work: Work, look: SecondLook) -> Item:
             feather=project.params.compose.feather,
         )
         pixels, replaced[place.face] = pasted.pixels, pasted.region
-    data = encode_photo(Photo(pixels, photo.format, photo.icc_profile, photo.alpha))
+    alpha = photo.alpha
+    if alpha is not None:
+        # Transparency can draw a face too: new faces are opaque.
+        alpha = np.where(np.any(list(replaced.values()), axis=0), np.uint8(255), alpha)
+    data = encode_photo(Photo(pixels, photo.format, photo.icc_profile, alpha))
     verdict = look.judge(
         decode_photo(data, max_pixels=project.params.align.max_pixels).pixels,
         quads=[_points(place.quad) for place in work.places],
@@ -104,6 +117,16 @@ def compose_photo(project: Project, work: Work, look: SecondLook) -> Item:
         originals=_originals(project, work),
     )
     return _item(work, verdict, data, photo.format)
+
+
+def _limits(project: Project) -> Limits:
+    """The bundle's thresholds, unless the user wanted another one or allows a margin beyond them."""
+    thresholds, wanted = project.spec.thresholds, project.params.compose.max_heldout_similarity
+    allowed = project.params.anonymize.margin + project.params.anonymize.margin_tolerance
+    return Limits(
+        recogniser=max(thresholds.recogniser, allowed),
+        heldout=thresholds.heldout if wanted is None else wanted,
+    )
 
 
 def _item(work: Work, verdict: Verdict, data: bytes, photo_format: str) -> Item:

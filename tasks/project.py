@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import yaml
 
@@ -65,16 +65,9 @@ class Project:
             content=content,
             stage=stage.name,
             version=stage.version,
-            params={name: self.value(name) for name in stage.params if name not in without},
+            params={name: self.params.value(name) for name in stage.params if name not in without},
             models=network_pin(self.spec, stage),
         )
-
-    def value(self, dotted: str) -> Any:
-        """The value of a params.yaml key such as `anonymize.margin`."""
-        value: Any = self.params.model_dump(mode="json", by_alias=True)
-        for part in dotted.split("."):
-            value = value[part]
-        return value
 
     @property
     def _bundle_source(self) -> str:

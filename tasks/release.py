@@ -5,14 +5,14 @@ in: data/composed, reports/metrics.json    out: release (photos/ tree, manifest.
 
 from importlib.metadata import version
 
-from falco_core.datasets.release import Manifest, opaque_name, write_release
+from falco_core.datasets.release import Manifest, ReleaseFile, opaque_name, write_release
 from falco_core.errors import GateError
 from falco_core.judges import Metrics, violations
 from falco_core.tables import COMPOSED, read_table
 from tasks.batches import Execute, StageReport
 from tasks.project import Project
 from tasks.stages import COMPOSED as COMPOSED_FOLDER
-from tasks.stages import METRICS, stage_named
+from tasks.stages import METRICS, RESULT_PARAMS, stage_named
 from tasks.stages import RELEASE as RELEASE_FOLDER
 
 STAGE = stage_named("release")
@@ -26,9 +26,11 @@ def run(project: Project, execute: Execute) -> StageReport:
         raise GateError(f"the gate is closed, nothing is released: {'; '.join(broken)}")
     composed = read_table(project.path(COMPOSED_FOLDER, "composed.parquet"), COMPOSED)
     opaque = project.params.release.opaque_names
-    names = [(row["file"], opaque_name(row["file"]) if opaque else row["file"]) for row in composed]
+    files = [
+        ReleaseFile(row["file"], opaque_name(row["file"]) if opaque else row["file"], row["sha256"]) for row in composed
+    ]
     target = project.path(RELEASE_FOLDER)
-    write_release(project.path(COMPOSED_FOLDER, "photos"), names, target, _manifest(project, metrics))
+    write_release(project.path(COMPOSED_FOLDER, "photos"), files, target, _manifest(project, metrics))
     return StageReport(STAGE.name, len(composed), len(composed))
 
 
@@ -36,7 +38,7 @@ def _manifest(project: Project, metrics: Metrics) -> Manifest:
     return Manifest(
         falco=version("falco"),
         bundle=f"{project.spec.name} {project.spec.version}",
-        params=project.params.digest(),
+        params=project.params.digest(RESULT_PARAMS),
         photos_released=metrics.photos.released,
         photos_withheld=metrics.photos.withheld,
         reidentification_rate=metrics.privacy.reidentification_rate.value,

@@ -34,7 +34,7 @@ SHEET = "reports/contact_sheet.png"
 REPORT = "reports/report.html"
 RELEASE = "release"
 
-STAGES: tuple[Stage, ...] = (
+_MAKING: tuple[Stage, ...] = (
     Stage(
         name="align",
         version=1,
@@ -95,6 +95,8 @@ STAGES: tuple[Stage, ...] = (
             "align.detection_threshold",
             "align.max_side",
             "align.max_pixels",
+            "anonymize.margin",
+            "anonymize.margin_tolerance",
             "compose.feather",
             "compose.max_heldout_similarity",
         ),
@@ -109,6 +111,13 @@ STAGES: tuple[Stage, ...] = (
         networks=("heldout",),
         metrics=(METRICS,),
     ),
+)
+
+RESULT_PARAMS = tuple(sorted({key for stage in _MAKING for key in stage.params}))
+"""Every parameter that the photos or the metrics depend on."""
+
+STAGES: tuple[Stage, ...] = (
+    *_MAKING,
     Stage(
         name="release",
         version=1,
@@ -119,7 +128,10 @@ STAGES: tuple[Stage, ...] = (
             "gate.min_detection_rate",
             "gate.max_withheld_rate",
             "release.opaque_names",
+            # The manifest says with which parameters and networks the release was made.
+            *RESULT_PARAMS,
         ),
+        networks=("generator", "encoder", "recogniser", "heldout", "farl"),
     ),
 )
 

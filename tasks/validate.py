@@ -7,11 +7,10 @@ out: reports (metrics.json, withheld.parquet, contact_sheet.png, report.html)
 from pathlib import Path
 from typing import Any
 
-from falco_core.images import load_photo
-
 from falco_core.errors import UnreadablePhoto
+from falco_core.images import load_photo
 from falco_core.judges import Metrics, dataset_metrics
-from falco_core.report import BeforeAfter, write_contact_sheet, write_report
+from falco_core.report import BeforeAfter, thumbnail, write_contact_sheet, write_report
 from falco_core.tables import CHECKS, COMPOSED, PHOTOS, WITHHELD, read_table, write_table
 from tasks.batches import Execute, StageReport
 from tasks.project import Project
@@ -77,6 +76,6 @@ def _pairs(
 
 def _pixels(path: Path, max_pixels: int) -> Any:
     try:
-        return load_photo(path, max_pixels=max_pixels).pixels
+        return thumbnail(load_photo(path, max_pixels=max_pixels).pixels)
     except UnreadablePhoto:
         return None

@@ -1,9 +1,11 @@
 """The release folder: composed photos and a manifest, swapped in as a whole."""
 
+import hashlib
 import json
 import secrets
 import shutil
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from pydantic import BaseModel, ConfigDict
@@ -30,21 +32,33 @@ class Manifest(BaseModel):
     attribute_similarity: float | None
 
 
-def write_release(source: Path, names: Iterable[tuple[str, str]], target: Path, manifest: Manifest) -> None:
-    """Copy files of `source` as (name there, name in the release) to `target`, replacing an earlier release.
+@dataclass(frozen=True)
+class ReleaseFile:
+    """A composed file: its name there, its name in the release, and the digest it was judged with."""
 
-    Raises ProjectError if `target` holds something that is not a falco release.
+    file: str
+    name: str
+    sha256: str
+
+
+def write_release(source: Path, files: Iterable[ReleaseFile], target: Path, manifest: Manifest) -> None:
+    """Copy `files` of the folder `source` to `target`, replacing an earlier release.
+
+    Raises ProjectError if `target` holds something that is not a falco release, or if a file is not the judged one.
     """
     if target.exists() and not (target / MANIFEST).is_file() and any(target.iterdir()):
         raise ProjectError(f"{target} is not a falco release: move it away or choose another project folder")
     partial = target.with_name(f".{target.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     (partial / PHOTOS).mkdir(parents=True)
-    for file, name in names:
-        path = partial / PHOTOS / name
+    # In the order of the new names: the times of files must not tell the old order.
+    for file in sorted(files, key=lambda file: file.name):
+        data = (source / file.file).read_bytes()
+        if hashlib.sha256(data).hexdigest() != file.sha256:
+            raise ProjectError(f"{source / file.file} is not the file that was judged: run `dvc repro --force compose`")
+        path = partial / PHOTOS / file.name
         path.parent.mkdir(parents=True, exist_ok=True)
-        # Contents only: times and permissions of files are metadata too.
-        shutil.copyfile(source / file, path)
+        path.write_bytes(data)
     text = json.dumps(manifest.model_dump(mode="json"), indent=2)
     (partial / MANIFEST).write_text(text + "\n", encoding="utf-8")
     shutil.rmtree(target, ignore_errors=True)

@@ -23,11 +23,18 @@ class Detection:
 
 
 class Detector:
-    """Finds the faces of one photo at a time, with memory bounded by `max_side`."""
+    """Finds the faces of one photo at a time, in a scaled-down copy if the photo is large."""
 
-    def __init__(self, *, device: str, threshold: float = 0.9, max_side: int = 1600) -> None:
-        """`threshold` is the probability of the last network; larger photos are scaled down to `max_side`."""
+    def __init__(
+        self, *, device: str, threshold: float = 0.9, max_side: int = 1600, min_face_size: int = 2 * SMALLEST
+    ) -> None:
+        """Set up MTCNN.
+
+        `threshold` is the probability of the last network. Photos are scaled down to `max_side`, but never so far
+        that a face of `min_face_size` pixels would become too small to be seen.
+        """
         self._max_side = max_side
+        self._least_scale = SMALLEST / min_face_size
         self._threshold = threshold
         with torch.random.fork_rng(devices=[]):
             self._mtcnn = MTCNN(
@@ -40,7 +47,7 @@ class Detector:
 
     def detect(self, pixels: np.ndarray) -> list[Detection]:
         """Faces of a photo uint8 [H, W, 3], from left to right."""
-        scale = min(1.0, self._max_side / max(pixels.shape[:2]))
+        scale = min(1.0, max(self._max_side / max(pixels.shape[:2]), self._least_scale))
         image = Image.fromarray(pixels)
         if scale < 1.0:
             size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))

@@ -24,6 +24,14 @@ class Originals:
 
 
 @dataclass(frozen=True)
+class Limits:
+    """Cosines to the original from which a composed face counts as recognisable."""
+
+    recogniser: float
+    heldout: float
+
+
+@dataclass(frozen=True)
 class FaceCheck:
     """One composed face: is a face found there, and how near is it to its original (cosines)?"""
 
@@ -45,11 +53,11 @@ class Verdict:
 class SecondLook:
     """Detects again and recognises again, with a recogniser that the optimization never saw."""
 
-    def __init__(self, bundle: Bundle, detector: Detector, max_heldout_similarity: float | None) -> None:
+    def __init__(self, bundle: Bundle, detector: Detector, limits: Limits) -> None:
+        """`detector` should be more suspicious than the one that found the faces in the first place."""
         self._bundle = bundle
         self._detector = detector
-        chosen = max_heldout_similarity
-        self._limit = bundle.spec.thresholds.heldout if chosen is None else chosen
+        self._limits = limits
 
     def judge(
         self,
@@ -70,11 +78,14 @@ class SecondLook:
         if leftover:
             x, y = leftover[0].landmarks.mean(axis=0)
             return Verdict(faces, Reason.LEFTOVER_FACE, f"a face at ({x:.0f}, {y:.0f}) was not replaced")
-        closest = max(face.heldout_cosine for face in faces)
-        # Written so that a NaN similarity withholds the photo.
-        if not closest < self._limit:
-            detail = f"held-out similarity {closest:.2f}, the limit is {self._limit:.2f}"
-            return Verdict(faces, Reason.STILL_RECOGNISABLE, detail)
+        for face in faces:
+            # Written so that a NaN similarity withholds the photo.
+            if not face.heldout_cosine < self._limits.heldout:
+                detail = f"held-out similarity {face.heldout_cosine:.2f}, the limit is {self._limits.heldout:.2f}"
+                return Verdict(faces, Reason.STILL_RECOGNISABLE, detail)
+            if not face.recogniser_cosine < self._limits.recogniser:
+                detail = f"similarity {face.recogniser_cosine:.2f}, the limit is {self._limits.recogniser:.2f}"
+                return Verdict(faces, Reason.STILL_RECOGNISABLE, detail)
         return Verdict(faces, None)
 
     def _checks(

@@ -47,7 +47,14 @@ def test_an_existing_params_file_keeps_its_comments(tmp_path: Path, photos: Path
     text = f"# mine\ninput: {{photos: {photos}}}\nanonymize: {{margin: 0.2}}\n"
     (project / "params.yaml").write_text(text)
     init_project(project, photos=None)
-    assert (project / "params.yaml").read_text() == text
+    written = (project / "params.yaml").read_text()
+    assert "# mine" in written
+    params = Project.open(project).params
+    assert params.anonymize.margin == 0.2
+    # DVC watches every key, so defaults are written out.
+    assert "learning_rate: 0.01" in written
+    init_project(project, photos=None)
+    assert (project / "params.yaml").read_text() == written
 
 
 def test_a_changed_key_is_written_and_the_others_stay(tmp_path: Path, photos: Path) -> None:
@@ -69,3 +76,25 @@ def test_a_project_inside_its_photos_is_refused(photos: Path) -> None:
     with pytest.raises(ProjectError, match="inside the photo folder"):
         init_project(photos / "project", photos=photos)
     assert not any(photos.iterdir())
+
+
+@pytest.mark.parametrize("place", ["data", "data/faces", "release", "reports/mine", ".dvc/cache"])
+def test_photos_where_falco_writes_are_refused_and_left_alone(tmp_path: Path, place: str) -> None:
+    photos = tmp_path / place
+    photos.mkdir(parents=True)
+    (photos / "mine.jpg").write_bytes(b"precious")
+    with pytest.raises(ProjectError):
+        init_project(tmp_path, photos=photos)
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["mine.jpg"]
+
+
+def test_a_folder_that_holds_somebodys_release_is_not_taken_over(tmp_path: Path, photos: Path) -> None:
+    (tmp_path / "work" / "release").mkdir(parents=True)
+    with pytest.raises(ProjectError, match="not falco's"):
+        init_project(tmp_path / "work", photos=photos)
+
+
+def test_a_broken_link_is_named(tmp_path: Path, photos: Path) -> None:
+    (photos / "gone.jpg").symlink_to(tmp_path / "nothing.jpg")
+    with pytest.raises(ProjectError, match=r"gone\.jpg is a link to nothing"):
+        init_project(tmp_path / "project", photos=photos)

@@ -133,15 +133,43 @@ def test_a_compose_that_leaves_the_original_releases_nothing(
     assert not any((project / "data/composed/photos").iterdir())
 
 
-def test_a_crash_before_the_second_look_releases_nothing(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("trouble", [KeyboardInterrupt, MemoryError])
+def test_a_crash_before_the_second_look_releases_nothing(
+    project: Path, monkeypatch: pytest.MonkeyPatch, trouble: type[BaseException]
+) -> None:
     def crash(*_: Any, **__: Any) -> None:
-        raise RuntimeError("power cut")
+        raise trouble("power cut")
 
     monkeypatch.setattr("falco_core.judges.second_look.SecondLook.judge", crash)
-    with pytest.raises(RuntimeError, match="power cut"):
+    with pytest.raises(trouble, match="power cut"):
         run(project)
     assert not (project / "release").exists()
     assert not (project / "data/composed").exists()
+
+
+@pytest.mark.parametrize(
+    "function", ["falco_core.judges.second_look.SecondLook.judge", "falco_core.faces.detect.Detector.detect"]
+)
+def test_a_failure_on_a_photo_withholds_it_and_is_tried_again(
+    project: Path, monkeypatch: pytest.MonkeyPatch, function: str
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise RuntimeError("odd photo")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(function, fail)
+        run(project)
+    assert released(project) == set()
+    assert set(reasons(project).values()) == {"failed", "undecodable"}
+    run(project)
+    assert released(project) == {"open_sky.png", "park_bench.jpg", "office_window.png"}
+
+
+def test_a_photo_that_changes_during_the_run_stops_it(project: Path) -> None:
+    run(project, NAMES[:5])
+    (project.parent / "photos" / "open_sky.png").write_bytes((project.parent / "photos/office_window.png").read_bytes())
+    with pytest.raises(ProjectError, match="changed during the run"):
+        run(project, ["compose"])
 
 
 def test_a_stage_that_breaks_keeps_what_it_had_computed(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,8 +1,9 @@
+import hashlib
 from pathlib import Path
 
 import pytest
 
-from falco_core.datasets.release import Manifest, opaque_name, write_release
+from falco_core.datasets.release import Manifest, ReleaseFile, opaque_name, write_release
 from falco_core.errors import ProjectError
 
 MANIFEST = Manifest(
@@ -25,15 +26,19 @@ def source(tmp_path: Path) -> Path:
     return tmp_path / "composed"
 
 
+def judged(file: str, name: str) -> ReleaseFile:
+    return ReleaseFile(file, name, hashlib.sha256(file.encode()).hexdigest())
+
+
 def files(folder: Path) -> list[str]:
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
 
 
 def test_a_release_replaces_the_one_before_as_a_whole(source: Path, tmp_path: Path) -> None:
     target = tmp_path / "release"
-    write_release(source, [("one.png", "one.png"), ("deep/two.png", "deep/two.png")], target, MANIFEST)
+    write_release(source, [judged("one.png", "one.png"), judged("deep/two.png", "deep/two.png")], target, MANIFEST)
     assert files(target) == ["manifest.json", "photos/deep/two.png", "photos/one.png"]
-    write_release(source, [("one.png", "x.png")], target, MANIFEST)
+    write_release(source, [judged("one.png", "x.png")], target, MANIFEST)
     assert files(target) == ["manifest.json", "photos/x.png"]
 
 
@@ -42,15 +47,15 @@ def test_a_foreign_folder_is_never_overwritten(source: Path, tmp_path: Path) -> 
     target.mkdir()
     (target / "thesis.tex").write_text("years of work")
     with pytest.raises(ProjectError, match="not a falco release"):
-        write_release(source, [("one.png", "one.png")], target, MANIFEST)
+        write_release(source, [judged("one.png", "one.png")], target, MANIFEST)
     assert files(target) == ["thesis.tex"]
 
 
 def test_a_release_that_breaks_leaves_the_old_one(source: Path, tmp_path: Path) -> None:
     target = tmp_path / "release"
-    write_release(source, [("one.png", "one.png")], target, MANIFEST)
+    write_release(source, [judged("one.png", "one.png")], target, MANIFEST)
     with pytest.raises(FileNotFoundError):
-        write_release(source, [("gone.png", "gone.png")], target, MANIFEST)
+        write_release(source, [judged("gone.png", "gone.png")], target, MANIFEST)
     assert files(target) == ["manifest.json", "photos/one.png"]
 
 
@@ -59,3 +64,10 @@ def test_opaque_names_say_nothing_but_the_format() -> None:
     assert name.endswith(".jpg")
     assert "Jane" not in name
     assert name != opaque_name("people/Jane Doe.JPG")
+
+
+def test_a_file_that_was_changed_after_it_was_judged_is_not_released(source: Path, tmp_path: Path) -> None:
+    (source / "one.png").write_bytes(b"something else")
+    with pytest.raises(ProjectError, match="not the file that was judged"):
+        write_release(source, [judged("one.png", "one.png")], tmp_path / "release", MANIFEST)
+    assert not (tmp_path / "release").exists()
