@@ -29,7 +29,7 @@ class Rate(_Record):
         share = successes / n
         centre = (share + z * z / (2 * n)) / (1 + z * z / n)
         half = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n)) / (1 + z * z / n)
-        return cls(value=share, low=max(0.0, centre - half), high=min(1.0, centre + half), n=n)
+        return cls(value=share, low=min(share, max(0.0, centre - half)), high=max(share, min(1.0, centre + half)), n=n)
 
 
 class Mean(_Record):

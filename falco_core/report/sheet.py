@@ -40,6 +40,13 @@ def write_contact_sheet(path: Path, pairs: Sequence[BeforeAfter]) -> None:
     sheet.save(path, optimize=True)
 
 
+def thumbnail(pixels: np.ndarray) -> np.ndarray:
+    """uint8 [H, W, 3] made small enough for its tile."""
+    image = Image.fromarray(pixels)
+    image.thumbnail((TILE, TILE), Image.Resampling.LANCZOS)
+    return np.asarray(image)
+
+
 def _draw_pair(sheet: Image.Image, pair: BeforeAfter, left: int, top: int) -> None:
     draw = ImageDraw.Draw(sheet)
     font = ImageFont.load_default(14)
@@ -55,8 +62,7 @@ def _draw_pair(sheet: Image.Image, pair: BeforeAfter, left: int, top: int) -> No
 def _place(sheet: Image.Image, pixels: np.ndarray | None, left: int, top: int) -> None:
     if pixels is None:
         return
-    image = Image.fromarray(pixels)
-    image.thumbnail((TILE, TILE), Image.Resampling.LANCZOS)
+    image = Image.fromarray(thumbnail(pixels))
     sheet.paste(image, (left + (TILE - image.width) // 2, top + (TILE - image.height) // 2))
 
 

@@ -9,12 +9,12 @@ MAX_TURN = 0.07
 MAX_SCALE = 0.06
 
 
-def jitter_frame(images: Tensor) -> Tensor:
+def jitter_frame(images: Tensor, *, amount: float = 1.0) -> Tensor:
     """Images [N, 3, S, S] shifted (5 % of the half side), turned (4 degrees) and scaled (6 %) at random."""
     count = len(images)
-    turn = _uniform(count, MAX_TURN)
-    scale = 1.0 + _uniform(count, MAX_SCALE)
-    shift = torch.stack([_uniform(count, MAX_SHIFT), _uniform(count, MAX_SHIFT)], dim=1)
+    turn = _uniform(count, amount * MAX_TURN)
+    scale = 1.0 + _uniform(count, amount * MAX_SCALE)
+    shift = torch.stack([_uniform(count, amount * MAX_SHIFT), _uniform(count, amount * MAX_SHIFT)], dim=1)
     cos, sin = scale * turn.cos(), scale * turn.sin()
     affine = torch.stack([torch.stack([cos, -sin], 1), torch.stack([sin, cos], 1)], dim=1)
     grid = functional.affine_grid(
@@ -28,13 +28,17 @@ def jitter_look(images: Tensor) -> Tensor:
     count = len(images)
     gain = 1.0 + _uniform(count, 0.25)[:, None, None, None] + 0.08 * (2 * torch.rand(count, 3, 1, 1) - 1)
     lift = _uniform(count, 0.15)[:, None, None, None]
-    changed = images * gain + lift
-    half = functional.avg_pool2d(changed, 2)
-    blurred = functional.interpolate(half, size=changed.shape[-2:], mode="bilinear", align_corners=False)
+    return jitter_sharpness(images * gain + lift)
+
+
+def jitter_sharpness(images: Tensor) -> Tensor:
+    """Images [N, 3, S, S], some of them blurred, with camera noise; back in [-1, 1]."""
+    count = len(images)
+    half = functional.avg_pool2d(images, 2)
+    blurred = functional.interpolate(half, size=images.shape[-2:], mode="bilinear", align_corners=False)
     amount = (torch.rand(count, 1, 1, 1) * 1.6 - 0.6).clamp(min=0)
-    changed = changed + amount * (blurred - changed)
-    noise = 0.04 * torch.rand(count, 1, 1, 1) * torch.randn_like(changed)
-    return (changed + noise).clamp(-1, 1)
+    noise = 0.04 * torch.rand(count, 1, 1, 1) * torch.randn_like(images)
+    return (images + amount * (blurred - images) + noise).clamp(-1, 1)
 
 
 def _uniform(count: int, half_width: float) -> Tensor:

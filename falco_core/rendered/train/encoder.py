@@ -10,7 +10,7 @@ from falco_core.networks.arcface import Recogniser
 from falco_core.networks.config import EncoderConfig
 from falco_core.networks.e4e import Encoder
 from falco_core.networks.stylegan2 import Generator
-from falco_core.rendered.train.augment import jitter_frame, jitter_look
+from falco_core.rendered.train.augment import jitter_frame, jitter_sharpness
 from falco_core.rendered.train.cache import Cached
 from falco_core.rendered.train.losses import pyramid_loss
 from falco_core.rendered.train.progress import Progress
@@ -20,6 +20,8 @@ from falco_core.rendered.train.sheets import write_sheet
 CODES_ONLY_UNTIL = 0.5
 """Share of the budget in which codes are compared with codes: several times cheaper than pictures with pictures."""
 CODE_WEIGHT = 0.2
+FRAME_JITTER = 0.6
+"""Light and colour stay as they are: they are what the reconstruction has to hit."""
 IDENTITY_WEIGHT = 0.3
 DELTA_WEIGHT = 0.02
 """Keeps the layers' differences small, so that codes stay where the generator knows its way (e4e, section 3.2)."""
@@ -62,7 +64,7 @@ def train_encoder(
         rows = batches(len(portraits.latents), batch, step=step.number, seed=5)
         target = portraits.batch(rows)
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            codes = encoder(jitter_look(jitter_frame(target))).float()
+            codes = encoder(jitter_sharpness(jitter_frame(target, amount=FRAME_JITTER))).float()
         with torch.no_grad():
             known = generator.broadcast(generator.map(portraits.latents[rows]))
         code_loss = functional.smooth_l1_loss((codes - known) / spread, torch.zeros_like(codes), beta=0.5)
