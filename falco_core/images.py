@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 from falco_core.errors import UnreadablePhoto
 from falco_core.reasons import Reason
@@ -22,6 +22,16 @@ SUFFIXES = {
 }
 """The formats that are read, and the file names they may have."""
 JPEG_QUALITY = 95
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What turns a picture of each EXIF orientation upright."""
 
 
 @dataclass(frozen=True)
@@ -58,10 +68,11 @@ def decode_photo(data: bytes, *, max_pixels: int) -> Photo:
             image = Image.open(io.BytesIO(data), formats=tuple(SUFFIXES))
             _check_header(image, max_pixels)
             return _decoded(image)
-    except UnreadablePhoto:
-        raise
+    except (UnreadablePhoto, MemoryError):
+        raise  # too little memory is no fault of the photo
     except Image.DecompressionBombError:
-        raise UnreadablePhoto(Reason.TOO_LARGE, f"more than align.max_pixels {max_pixels}") from None
+        limit = min(max_pixels, 2 * (Image.MAX_IMAGE_PIXELS or max_pixels))
+        raise UnreadablePhoto(Reason.TOO_LARGE, f"more than {limit} pixels, the most that is decoded") from None
     except UnidentifiedImageError:
         raise UnreadablePhoto(Reason.UNDECODABLE, "not an image of a known format") from None
     except Exception as error:  # decoders raise almost anything on broken files
@@ -126,7 +137,7 @@ def _decoded(image: Image.Image) -> Photo:
     name = "JPEG" if image.format == "MPO" else str(image.format)
     profile = image.info.get("icc_profile")
     image.load()
-    image = ImageOps.exif_transpose(image)
+    image = _upright(image)
     if image.mode in ("CMYK", "YCCK", "LAB", "HSV"):
         # The profile describes inks, not the RGB values that are released.
         profile = None
@@ -141,8 +152,22 @@ def _decoded(image: Image.Image) -> Photo:
     return Photo(np.asarray(image.convert("RGB")), name, profile)
 
 
+def _upright(image: Image.Image) -> Image.Image:
+    """Turned by its EXIF orientation; as it is stored where that cannot be read, as viewers do."""
+    try:
+        orientation = image.getexif().get(ExifTags.Base.Orientation)
+    except Exception:  # broken EXIF raises almost anything
+        return image
+    turn = _UPRIGHT.get(orientation) if isinstance(orientation, int) else None
+    return image if turn is None else image.transpose(turn)
+
+
 def _eight_bit(image: Image.Image) -> Image.Image:
-    """16-bit grey (or wider) scaled to 8 bits by its type's range, not by its content."""
-    values = np.asarray(image).astype(np.float64)
-    top = 65535.0 if values.max(initial=0.0) > 255 else 255.0
+    """16-bit grey scaled to 8 bits by its type's range, not by its content; wider types by what they may hold."""
+    values = np.nan_to_num(np.asarray(image).astype(np.float64))
+    highest = values.max(initial=0.0)
+    if image.mode.startswith("I;16") or highest > 255:
+        top = 65535.0
+    else:
+        top = 1.0 if image.mode == "F" and highest <= 1 else 255.0
     return Image.fromarray(np.clip(values / top * 255.0, 0, 255).round().astype(np.uint8))

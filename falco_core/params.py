@@ -74,7 +74,7 @@ class AnonymizeParams(Section):
     margin_tolerance: Annotated[float, Field(gt=0.0, le=1.0)] = 0.1
     """A face that ends above margin + margin_tolerance is withheld."""
     steps: int = Field(50, ge=1, le=10_000)
-    learning_rate: Annotated[float, Field(gt=0.0, le=1.0)] = 0.01
+    learning_rate: Annotated[float, Field(gt=0.0, le=1.0)] = 0.03
     lambda_id: Annotated[float, Field(ge=0.0)] = 10.0
     lambda_attr: Annotated[float, Field(ge=0.0)] = 0.1
     batch_size: int = Field(16, ge=1, le=1024)
@@ -83,7 +83,7 @@ class AnonymizeParams(Section):
 class ComposeParams(Section):
     """Pasting back, and the second look at the finished photo."""
 
-    feather: Annotated[float, Field(gt=0.0, le=0.5)] = 0.12
+    feather: Annotated[float, Field(gt=0.0, le=0.5)] = 0.08
     """Width of the blended border, as a share of the crop side."""
     max_heldout_similarity: Cosine | None = None
     """Held-out cosine to the original from which a face counts as recognisable; null: the bundle's."""

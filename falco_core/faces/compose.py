@@ -11,10 +11,14 @@ from falco_core.faces.align import sample
 
 # The face oval in units of the distances between the landmarks. Generous: it must cover brows, cheeks and chin of
 # every face, since whatever lies outside of it stays the original.
-HALF_WIDTH_EYES = 1.18
-HALF_WIDTH_HEIGHT = 0.98
+HALF_WIDTH_EYES = 1.05
+HALF_WIDTH_HEIGHT = 0.88
 ABOVE_EYES = 0.82
-BELOW_MOUTH = 0.78
+BELOW_MOUTH = 0.92
+"""A laughing mouth's corners are far above its chin."""
+TURN_WIDENS = 0.5
+TURN_SHIFTS = 0.6
+"""Per offset of the nose: a turned face shows more cheek and jaw behind the eyes, and its nose still lies inside."""
 # Squarer than an ellipse, for jaws.
 EXPONENT = 2.4
 MAX_COLOUR_SHIFT = 48.0
@@ -59,12 +63,12 @@ def face_oval(landmarks: np.ndarray) -> Oval:
     across = np.array([down[1], -down[0]])
     # On a turned face the eyes move together, so the height decides; the nose says to which side it is turned.
     turned = float((points[2] - (eye + mouth) / 2) @ across)
-    centre = (eye + mouth) / 2 - 0.35 * turned * across
+    centre = (eye + mouth) / 2 - TURN_SHIFTS * turned * across
     return Oval(
         centre=centre,
         across=across,
         down=down,
-        half_width=max(HALF_WIDTH_EYES * width, HALF_WIDTH_HEIGHT * height),
+        half_width=max(HALF_WIDTH_EYES * width, HALF_WIDTH_HEIGHT * height + TURN_WIDENS * abs(turned)),
         up_size=(0.5 + ABOVE_EYES) * height,
         down_size=(0.5 + BELOW_MOUTH) * height,
     )

@@ -14,7 +14,7 @@ MINIMAL = {"input": {"photos": "photos"}}
 def test_a_minimal_file_takes_the_published_defaults() -> None:
     params = parse_params(MINIMAL, source="params.yaml")
     anonymize = params.anonymize
-    assert (anonymize.lambda_id, anonymize.lambda_attr, anonymize.learning_rate) == (10.0, 0.1, 0.01)
+    assert (anonymize.lambda_id, anonymize.lambda_attr) == (10.0, 0.1)
     assert (anonymize.steps, anonymize.margin) == (50, 0.0)
 
 

@@ -2,7 +2,7 @@
 
 The renderer turns a standard-normal latent into a value by a curve that is nearly a clipped ramp (a switch: a steep
 one), which two leaky units make exactly. A trained mapping of this size mixes all of them up and hardly finds the
-switches (two thirds of `hat`'s variance could not be read from W), and then no beard or hat is ever drawn.
+switches (after nine minutes three quarters of `hat`'s variance could not be read from W), and no beard or hat is drawn.
 
 Layer 1 makes the ramps, layer 2 values from the ramps, and values that only count under conditions (a beard's density
 where there is a beard), layer 3 hands them on. The entries of w that tell values have mean 0 and
