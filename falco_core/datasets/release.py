@@ -46,7 +46,7 @@ def write_release(source: Path, files: Iterable[ReleaseFile], target: Path, mani
 
     Raises ProjectError if `target` holds something that is not a falco release, or if a file is not the judged one.
     """
-    if target.exists() and not (target / MANIFEST).is_file() and any(target.iterdir()):
+    if not _may_be_replaced(target):
         raise ProjectError(f"{target} is not a falco release: move it away or choose another project folder")
     partial = target.with_name(f".{target.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
@@ -61,10 +61,28 @@ def write_release(source: Path, files: Iterable[ReleaseFile], target: Path, mani
         path.write_bytes(data)
     text = json.dumps(manifest.model_dump(mode="json"), indent=2)
     (partial / MANIFEST).write_text(text + "\n", encoding="utf-8")
-    shutil.rmtree(target, ignore_errors=True)
+    # Two renames: whatever interrupts this, `target` is a whole release or none, never a half of each.
+    before = target.with_name(f".{target.name}.before")
+    shutil.rmtree(before, ignore_errors=True)
+    if target.exists():
+        target.replace(before)
     partial.replace(target)
+    shutil.rmtree(before, ignore_errors=True)
 
 
 def opaque_name(file: str) -> str:
     """A random name with the suffix of `file`: it says nothing of the original."""
     return secrets.token_hex(12) + PurePosixPath(file).suffix.lower()
+
+
+def _may_be_replaced(target: Path) -> bool:
+    """Whether nothing is there, an empty folder, or a release: other programs write a manifest.json as well."""
+    if target.is_symlink() or not target.is_dir():
+        return not (target.is_symlink() or target.exists())
+    if not any(target.iterdir()):
+        return True
+    try:
+        manifest = json.loads((target / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(manifest, dict) and "falco" in manifest

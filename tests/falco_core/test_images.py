@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from PIL import Image, ImageOps, PngImagePlugin
+from PIL import Image, PngImagePlugin
 
 from falco_core.errors import UnreadablePhoto
 from falco_core.images import decode_photo, encode_photo, load_photo, output_name, read_png, write_png
@@ -50,14 +50,55 @@ def test_every_mode_becomes_eight_bit_rgb(mode: str) -> None:
         assert np.abs(photo.pixels[..., 0].astype(int) - np.asarray(base.convert("L"))).max() <= 1
 
 
+@pytest.mark.parametrize("image_format", ["JPEG", "PNG", "WEBP", "TIFF"])
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_a_photo_is_decoded_as_a_viewer_shows_it(orientation: int) -> None:
+def test_a_photo_is_decoded_as_a_viewer_shows_it(orientation: int, image_format: str) -> None:
+    stored = picture()
+    shown = {
+        1: stored,
+        2: stored[:, ::-1],
+        3: stored[::-1, ::-1],
+        4: stored[::-1],
+        5: stored.swapaxes(0, 1),
+        6: np.rot90(stored, -1),
+        7: stored.swapaxes(0, 1)[::-1, ::-1],
+        8: np.rot90(stored, 1),
+    }[orientation]
     exif = Image.Exif()
     exif[0x0112] = orientation
-    data = file_of(Image.fromarray(picture()), "JPEG", exif=exif, quality=95)
-    photo = decode_photo(data, max_pixels=LIMIT)
-    expected = np.asarray(ImageOps.exif_transpose(Image.open(io.BytesIO(data))))
-    np.testing.assert_array_equal(photo.pixels, expected)
+    options = {"JPEG": {"quality": 100, "subsampling": 0}, "WEBP": {"lossless": True}}.get(image_format, {})
+    photo = decode_photo(file_of(Image.fromarray(stored), image_format, exif=exif, **options), max_pixels=LIMIT)
+    assert photo.pixels.shape == shown.shape
+    assert np.abs(photo.pixels.astype(int) - shown).mean() <= 1
+    # Released upright, and nothing turns it a second time.
+    again = decode_photo(encode_photo(photo), max_pixels=LIMIT)
+    assert again.pixels.shape == shown.shape
+
+
+def test_broken_exif_is_ignored() -> None:
+    plain = file_of(Image.fromarray(picture()), "JPEG")
+    for exif in (b"Exif\x00\x00garbage", b"Exif\x00\x00II*\x00\xff\xff\xff\xff", b"Exif\x00\x00"):
+        data = file_of(Image.fromarray(picture()), "JPEG", exif=exif)
+        np.testing.assert_array_equal(
+            decode_photo(data, max_pixels=LIMIT).pixels, decode_photo(plain, max_pixels=LIMIT).pixels
+        )
+
+
+def test_a_dark_sixteen_bit_photo_stays_dark() -> None:
+    dark = np.full((8, 8), 200, dtype=np.uint16)
+    assert decode_photo(file_of(Image.fromarray(dark), "PNG"), max_pixels=LIMIT).pixels.max() <= 1
+
+
+@pytest.mark.parametrize("image_format", ["PNG", "GIF"])
+def test_a_transparent_palette_colour_is_kept(image_format: str) -> None:
+    image = Image.new("P", (8, 8), 0)
+    image.putpalette([200, 0, 0, 0, 200, 0])
+    image.paste(1, (0, 0, 4, 8))
+    photo = decode_photo(file_of(image, image_format, transparency=1), max_pixels=LIMIT)
+    assert photo.alpha is not None
+    assert photo.alpha[0].tolist() == [0] * 4 + [255] * 4
+    again = decode_photo(encode_photo(photo), max_pixels=LIMIT)
+    np.testing.assert_array_equal(again.alpha, photo.alpha)
 
 
 @pytest.mark.parametrize("image_format", ["JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF"])
@@ -113,6 +154,25 @@ def test_a_huge_header_is_refused_without_decoding() -> None:
     data = bytearray(file_of(Image.fromarray(picture()), "BMP"))
     data[18:26] = (60_000).to_bytes(4, "little") + (60_000).to_bytes(4, "little")
     assert reason_of(bytes(data)) is Reason.TOO_LARGE
+    assert reason_of(bytes(data), limit=10**11) is Reason.TOO_LARGE
+
+
+def test_too_little_memory_is_not_blamed_on_the_photo(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(Image, "open", fail)
+    with pytest.raises(MemoryError):
+        decode_photo(b"anything", max_pixels=LIMIT)
+
+
+@pytest.mark.parametrize("image_format", ["JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF"])
+@given(share=st.floats(0.02, 0.95))
+@settings(max_examples=10, deadline=None)
+def test_a_truncated_file_is_never_half_a_photo(image_format: str, share: float) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (40, 60, 3)).astype(np.uint8)
+    data = file_of(Image.fromarray(noise), image_format)
+    assert reason_of(data[: int(len(data) * share)]) is Reason.UNDECODABLE
 
 
 @given(st.binary(max_size=300), st.sampled_from([b"", b"\xff\xd8\xff\xe0", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"BM"]))
@@ -136,6 +196,15 @@ def test_release_names_fit_the_format() -> None:
     assert output_name("a/b.JPG", "JPEG") == "a/b.JPG"
     assert output_name("a/b.gif", "GIF") == "a/b.gif.png"
     assert output_name("b.jpg", "PNG") == "b.jpg.png"
+
+
+def test_a_phone_jpeg_with_a_depth_map_is_its_first_picture() -> None:
+    data = file_of(Image.fromarray(picture()), "MPO", save_all=True, append_images=[Image.fromarray(255 - picture())])
+    photo = decode_photo(data, max_pixels=LIMIT)
+    assert photo.format == "JPEG"
+    assert np.abs(photo.pixels.astype(int) - picture()).mean() <= 8
+    with Image.open(io.BytesIO(encode_photo(photo))) as image:
+        assert getattr(image, "n_frames", 1) == 1
 
 
 def test_crops_are_kept_losslessly(tmp_path: Path) -> None:

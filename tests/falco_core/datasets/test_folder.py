@@ -1,4 +1,7 @@
+import os
 from pathlib import Path
+
+import pytest
 
 from falco_core.datasets.folder import list_photos
 
@@ -24,3 +27,21 @@ def test_links_that_lead_out_are_not_followed(tmp_path: Path) -> None:
     (root / "broken.jpg").symlink_to(root / "nothing")
     photos, _ = list_photos(root)
     assert [str(photo) for photo in photos] == ["inside.jpg", "own.jpg"]
+
+
+def test_a_name_that_is_not_unicode_does_not_stop_the_run(tmp_path: Path) -> None:
+    try:
+        Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.jpg")).touch()
+    except OSError:
+        pytest.skip("this file system takes Unicode names only")
+    (tmp_path / "b.jpg").touch()
+    photos, others = list_photos(tmp_path)
+    assert [str(photo) for photo in photos] == ["b.jpg"]
+    assert [str(other).encode() for other in others] == [b"caf?.jpg"]
+
+
+def test_a_link_in_a_circle_is_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").symlink_to(tmp_path / "b.jpg")
+    (tmp_path / "b.jpg").symlink_to(tmp_path / "a.jpg")
+    (tmp_path / "up").symlink_to(tmp_path)
+    assert list_photos(tmp_path) == ([], [])

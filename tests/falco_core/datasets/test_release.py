@@ -51,6 +51,37 @@ def test_a_foreign_folder_is_never_overwritten(source: Path, tmp_path: Path) -> 
     assert files(target) == ["thesis.tex"]
 
 
+@pytest.mark.parametrize("text", ["{}", "[]", "not json", '{"name": "an app", "icons": []}'])
+def test_a_manifest_of_another_program_is_no_release(source: Path, tmp_path: Path, text: str) -> None:
+    target = tmp_path / "release"
+    target.mkdir()
+    (target / "manifest.json").write_text(text)
+    with pytest.raises(ProjectError, match="not a falco release"):
+        write_release(source, [judged("one.png", "one.png")], target, MANIFEST)
+    assert (target / "manifest.json").read_text() == text
+
+
+def test_a_file_or_a_link_in_the_place_of_the_release_is_left_alone(source: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("a file")
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "broken").symlink_to(tmp_path / "nothing")
+    for name in ("file", "link", "broken"):
+        with pytest.raises(ProjectError, match="not a falco release"):
+            write_release(source, [judged("one.png", "one.png")], tmp_path / name, MANIFEST)
+    assert (tmp_path / "file").read_text() == "a file"
+    assert files(tmp_path / "elsewhere") == []
+
+
+def test_an_empty_folder_and_the_leavings_of_a_killed_run_are_no_hindrance(source: Path, tmp_path: Path) -> None:
+    for name in ("release", ".release.partial/photos", ".release.before/photos"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / ".release.partial" / "photos" / "half.png").touch()
+    write_release(source, [judged("one.png", "one.png")], tmp_path / "release", MANIFEST)
+    assert files(tmp_path / "release") == ["manifest.json", "photos/one.png"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["composed", "release"]
+
+
 def test_a_release_that_breaks_leaves_the_old_one(source: Path, tmp_path: Path) -> None:
     target = tmp_path / "release"
     write_release(source, [judged("one.png", "one.png")], target, MANIFEST)

@@ -53,11 +53,50 @@ def test_inside_the_oval_nothing_of_the_original_is_left() -> None:
 @pytest.mark.parametrize("turn", [0.0, 30.0])
 def test_the_oval_covers_brows_cheeks_and_chin(turn: float) -> None:
     # In units of the eye-to-mouth height, around the middle between eyes and mouth: generous adult proportions.
-    covered = np.array([[0, -1.2], [-0.6, -1.05], [0.6, -1.05], [-0.85, 0.0], [0.85, 0.0], [0, 1.2], [-0.5, 0.95]])
+    # The chin of a laughing face is the lowest point.
+    covered = np.array([[0, -1.2], [-0.6, -1.05], [0.6, -1.05], [-0.85, 0.0], [0.85, 0.0], [0, 1.4], [-0.5, 1.05]])
     points = landmarks(100, 100, 50, turn)
     angle = np.deg2rad(turn)
     matrix = 50 * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     assert (face_oval(points).distance(covered @ matrix.T + [100, 100]) <= 1).all()
+
+
+@pytest.mark.parametrize("turned", [-0.7, -0.3, 0.3, 0.7])
+def test_the_oval_of_a_turned_face_covers_its_nose_and_the_cheek_behind(turned: float) -> None:
+    # Eyes and mouth corners come together, the nose goes ahead, the near cheek and jaw stay behind.
+    narrow = FACE * [1 - abs(turned), 1] + np.array([[0, 0], [0, 0], [turned, 0], [0, 0], [0, 0]])
+    covered = np.array([[turned * 1.15, 0.0], [-np.sign(turned) * (0.85 + 0.7 * abs(turned)), 0.1], [0, 1.3]])
+    assert (face_oval(100 + 50 * narrow).distance(100 + 50 * covered) <= 1).all()
+
+
+def test_a_face_across_the_border_is_replaced_up_to_the_border() -> None:
+    photo = smooth(120, 120)
+    points = landmarks(5, 110, 40)
+    crop = np.full((64, 64, 3), 90, dtype=np.uint8)
+    pasted = paste(photo, crop, quad=crop_quad(points), landmarks=points, feather=0.12)
+    assert pasted.region[-1, 0]
+    assert not pasted.region[0].any()
+    y, x = np.mgrid[0:120, 0:120]
+    inside = face_oval(points).distance(np.stack([x, y], axis=-1) + 0.5) <= 1
+    assert np.ptp(pasted.pixels[inside].reshape(-1, 3), axis=0).max() == 0
+
+
+def test_a_crop_much_larger_than_its_place_is_not_aliased() -> None:
+    photo = np.full((100, 100, 3), 127, dtype=np.uint8)
+    stripes = np.zeros((512, 512, 3), dtype=np.uint8)
+    stripes[:, ::2] = 255
+    points = landmarks(50, 50, 12)
+    pasted = paste(photo, stripes, quad=crop_quad(points), landmarks=points, feather=0.12)
+    assert np.abs(pasted.pixels.astype(int) - 127).max() < 12
+
+
+def test_the_original_photo_is_not_written_to() -> None:
+    photo = smooth(120, 120)
+    photo.setflags(write=False)
+    points = landmarks(60, 60, 25)
+    crop = np.full((64, 64, 3), 90, dtype=np.uint8)
+    pasted = paste(photo, crop, quad=crop_quad(points), landmarks=points, feather=0.12)
+    assert (pasted.pixels != photo).any()
 
 
 def test_the_new_face_takes_the_old_ones_mean_colour() -> None:
