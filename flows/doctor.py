@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
 import torch
-from falco_core.bundles import list_bundles
 
+from falco_core.bundles import list_bundles
 from falco_core.errors import FalcoError
 from tasks.project import best_device
 
