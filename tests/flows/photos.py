@@ -8,7 +8,8 @@ from PIL import Image, ImageOps
 
 GOOD = {
     "open_sky.png": "open_sky.png",
-    "park_bench.jpg": "park_bench.jpg",
+    "beach.jpg": "beach.jpg",
+    "turned/library.JPG": "library.jpg",
     "Straße & Café/büro am fenster.png": "office_window.png",
 }
 """Name in the folder -> demo photo."""
