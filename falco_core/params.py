@@ -62,7 +62,7 @@ class SampleParams(Section):
 class PairParams(Section):
     """Nearest fake of each face."""
 
-    space: Literal["farl", "recogniser"] = "farl"
+    space: Literal["farl", "recogniser", "clip", "dino"] = "farl"
     metric: Literal["cosine", "euclidean"] = "cosine"
 
 
@@ -74,10 +74,18 @@ class AnonymizeParams(Section):
     margin_tolerance: Annotated[float, Field(gt=0.0, le=1.0)] = 0.1
     """A face that ends above margin + margin_tolerance is withheld."""
     steps: int = Field(50, ge=1, le=10_000)
-    learning_rate: Annotated[float, Field(gt=0.0, le=1.0)] = 0.03
+    learning_rate: Annotated[float, Field(gt=0.0, le=1.0)] | None = None
+    """Of Adam; null: the bundle's."""
     lambda_id: Annotated[float, Field(ge=0.0)] = 10.0
     lambda_attr: Annotated[float, Field(ge=0.0)] = 0.1
     batch_size: int = Field(16, ge=1, le=1024)
+
+
+class SolverParams(Section):
+    """How the optimization is carried out."""
+
+    reproduce_released_code: bool = False
+    """Use the losses of the authors' released code, deviations from the paper included, for comparison."""
 
 
 class ComposeParams(Section):
@@ -129,6 +137,7 @@ class Params(Section):
     sample: SampleParams = SampleParams()
     pair: PairParams = PairParams()
     anonymize: AnonymizeParams = AnonymizeParams()
+    solver: SolverParams = SolverParams()
     compose: ComposeParams = ComposeParams()
     validation: ValidateParams = Field(ValidateParams(), alias="validate")
     gate: GateParams = GateParams()

@@ -2,9 +2,10 @@
 
 from falco_core.anonymize.latent import mix_codes
 from falco_core.anonymize.losses import attribute_preservation_loss, identity_obfuscation_loss
-from falco_core.anonymize.solver import Outcome, Problem, Solver
+from falco_core.anonymize.solver import Losses, Outcome, Problem, Solver
 
 __all__ = [
+    "Losses",
     "Outcome",
     "Problem",
     "Solver",

@@ -9,13 +9,25 @@ from torch import Tensor
 from falco_core.anonymize.latent import mix_codes
 from falco_core.anonymize.losses import attribute_preservation_loss, cosine, identity_obfuscation_loss
 from falco_core.bundles.bundle import Bundle
-from falco_core.params import AnonymizeParams
+from falco_core.networks.resize import resize
+from falco_core.params import AnonymizeParams, SolverParams
 from falco_core.reasons import Reason
 
 DECAY_AT = (0.75, 0.9)
 DECAY = 0.8
+RELEASED_LEARNING_RATE = 0.01
 
-Progress = Callable[[int, float], None]
+
+@dataclass(frozen=True)
+class Losses:
+    """The objective of each face of a batch and its two unweighted parts [N]."""
+
+    identity: Tensor
+    attribute: Tensor
+    total: Tensor
+
+
+Progress = Callable[[int, Losses], None]
 
 
 @dataclass(frozen=True)
@@ -63,18 +75,21 @@ class Solver:
     Adam is elementwise and the loss a sum over faces, so a face's result does not depend on its batch.
     """
 
-    def __init__(self, bundle: Bundle, params: AnonymizeParams) -> None:
+    def __init__(self, bundle: Bundle, params: AnonymizeParams, settings: SolverParams | None = None) -> None:
         self._bundle = bundle
         self._params = params
+        self._released = settings is not None and settings.reproduce_released_code
+        default = RELEASED_LEARNING_RATE if self._released else bundle.spec.learning_rate
+        self._learning_rate = default if params.learning_rate is None else params.learning_rate
         self._first, self._last = bundle.spec.optimize_layers
 
     def solve(self, problem: Problem, *, progress: Progress | None = None) -> Outcome:
-        """Run the published schedule on one batch; `progress(step, mean total loss)` is told each step."""
+        """Run the published schedule on one batch; `progress(step, losses before that step)` is told each step."""
         measure = self._measurement(problem)
         middle = problem.fake[:, self._first : self._last].clone().requires_grad_(True)
         with torch.no_grad():
             start = measure(middle)
-        optimizer = torch.optim.Adam([middle], lr=self._params.learning_rate)
+        optimizer = torch.optim.Adam([middle], lr=self._learning_rate)
         milestones = [int(share * self._params.steps) for share in DECAY_AT]
         schedule = torch.optim.lr_scheduler.MultiStepLR(optimizer, milestones, gamma=DECAY)
         for step in range(self._params.steps):
@@ -84,7 +99,7 @@ class Solver:
             optimizer.step()
             schedule.step()
             if progress:
-                progress(step + 1, float(total.detach().mean()))
+                progress(step + 1, Losses(measured.identity.detach(), measured.attribute.detach(), total.detach()))
         with torch.no_grad():
             end = measure(middle)
             codes = mix_codes(real=problem.real, middle=middle, first=self._first)
@@ -104,8 +119,9 @@ class Solver:
     def _measurement(self, problem: Problem) -> Callable[[Tensor], Measured]:
         bundle, margin = self._bundle, self._params.margin
         with torch.no_grad():
-            identity = bundle.recogniser(problem.crops)
-            tokens = bundle.farl.tokens(problem.crops)
+            crops = (problem.crops + 1.0) / 2.0 if self._released else problem.crops
+            identity = bundle.recogniser(crops)
+            tokens = self._tokens(crops)
 
         def measure(middle: Tensor) -> Measured:
             codes = mix_codes(real=problem.real, middle=middle, first=self._first)
@@ -115,10 +131,17 @@ class Solver:
                 images=images,
                 cosine=cosine(generated, identity),
                 identity=identity_obfuscation_loss(generated=generated, original=identity, margin=margin),
-                attribute=attribute_preservation_loss(generated=bundle.farl.tokens(images), original=tokens),
+                attribute=attribute_preservation_loss(generated=self._tokens(images), original=tokens),
             )
 
         return measure
+
+    def _tokens(self, images: Tensor) -> Tensor:
+        farl = self._bundle.farl
+        if self._released:
+            # The released code shows FaRL its images as they are: originals in [0, 1], generated ones about [-1, 1].
+            return farl.tokens_of_normalized(resize(images, farl.config.image_size))
+        return farl.tokens(images)
 
     def _judge(self, code: Tensor, image: Tensor, value: Tensor) -> Reason | None:
         finite = code.isfinite().all() and image.isfinite().all() and value.isfinite()

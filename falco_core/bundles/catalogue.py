@@ -54,17 +54,21 @@ def check_file(path: Path, sha256: str) -> None:
     """Raise BundleError unless `path` has the digest."""
     if not path.is_file():
         raise BundleError(f"{path} is missing: install the bundle again")
-    with path.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
+    found = sha256_of(path)
     if found != sha256:
         raise BundleError(f"{path} is damaged or was changed (sha256 {found[:12]}…, expected {sha256[:12]}…)")
+
+
+def sha256_of(path: Path) -> str:
+    """The digest of a file of any size."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _entry(name: str) -> BundleEntry:
     try:
         spec = load_spec(name)
-        for key in type(spec.networks).model_fields:
-            network = getattr(spec.networks, key)
+        for network in spec.networks.present().values():
             check_file(bundle_folder(name) / network.file, network.sha256)
     except BundleError as error:
         return BundleEntry(name, False, str(error))

@@ -1,13 +1,14 @@
 """Writing bundles."""
 
-import hashlib
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import yaml
-from safetensors.torch import save
-from torch import nn
+from safetensors.torch import save_file
+from torch import Tensor, nn
 
-from falco_core.bundles.catalogue import SPEC_FILE
+from falco_core.bundles.catalogue import SPEC_FILE, sha256_of
 from falco_core.bundles.spec import BundleSpec, Thresholds
 from falco_core.networks.arcface import Recogniser
 from falco_core.networks.config import NetworkConfig
@@ -17,18 +18,43 @@ from falco_core.networks.heldout import HeldOutRecogniser
 from falco_core.networks.stylegan2 import Generator
 
 
+def save_weights(weights: Mapping[str, Tensor], path: Path) -> str:
+    """Write tensors as a safetensors file, whole or not at all, and return the file's sha256."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        save_file({key: tensor.contiguous() for key, tensor in weights.items()}, partial)
+        sha256 = sha256_of(partial)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+    return sha256
+
+
 def save_network(module: nn.Module, path: Path, *, half: bool) -> str:
     """Write a network's weights (floats as 16 bit if `half`) and return the file's sha256."""
     weights = {
-        key: (tensor.half() if half and tensor.is_floating_point() else tensor).contiguous().cpu()
+        key: (tensor.half() if half and tensor.is_floating_point() else tensor).cpu()
         for key, tensor in module.state_dict().items()
     }
-    data = save(weights)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_bytes(data)
-    partial.replace(path)
-    return hashlib.sha256(data).hexdigest()
+    return save_weights(weights, path)
+
+
+def network_entry(config: NetworkConfig, path: Path, sha256: str, *, source: str = "") -> dict[str, Any]:
+    """What bundle.yaml says of one network."""
+    entry = {"config": config.model_dump(mode="json"), "file": path.name, "sha256": sha256}
+    return {**entry, "source": source} if source else entry
+
+
+def write_spec(spec: BundleSpec, folder: Path) -> None:
+    """Write `folder`/bundle.yaml."""
+    document = spec.model_dump(mode="json", exclude_defaults=True)
+    for name, network in spec.networks.present().items():
+        # Sizes in full, so that a bundle's page can be read without falco's defaults.
+        document["networks"][name]["config"] = network.config.model_dump(mode="json")
+    partial = folder / f".{SPEC_FILE}.partial"
+    partial.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
+    partial.replace(folder / SPEC_FILE)
 
 
 def save_bundle(
@@ -39,6 +65,7 @@ def save_bundle(
     licence: str,
     source: str,
     optimize_layers: tuple[int, int],
+    learning_rate: float,
     thresholds: Thresholds,
     generator: Generator,
     encoder: Encoder,
@@ -57,9 +84,8 @@ def save_bundle(
     )
     networks = {}
     for key, module, sizes in modules:
-        sha256 = save_network(module, folder / f"{key}.safetensors", half=half)
-        config = sizes.model_dump(mode="json")
-        networks[key] = {"config": config, "file": f"{key}.safetensors", "sha256": sha256}
+        path = folder / f"{key}.safetensors"
+        networks[key] = network_entry(sizes, path, save_network(module, path, half=half))
     spec = BundleSpec.model_validate(
         {
             "name": name,
@@ -67,10 +93,10 @@ def save_bundle(
             "licence": licence,
             "source": source,
             "optimize_layers": optimize_layers,
+            "learning_rate": learning_rate,
             "thresholds": thresholds.model_dump(),
             "networks": networks,
         }
     )
-    text = yaml.safe_dump(spec.model_dump(mode="json"), sort_keys=False)
-    (folder / SPEC_FILE).write_text(text, encoding="utf-8")
+    write_spec(spec, folder)
     return spec

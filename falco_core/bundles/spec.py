@@ -1,12 +1,22 @@
 """bundle.yaml as a model: what networks a bundle holds, their sizes, files and digests."""
 
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from falco_core.networks.config import EncoderConfig, FarlConfig, GeneratorConfig, HeldOutConfig, RecogniserConfig
+from falco_core.networks.config import (
+    DinoConfig,
+    EncoderConfig,
+    FarlConfig,
+    FarlTextConfig,
+    GeneratorConfig,
+    HeldOutConfig,
+    RecogniserConfig,
+)
 
 Config = TypeVar("Config", bound=BaseModel)
+
+PAIRING_SPACES = ("farl", "recogniser", "clip", "dino")
 
 
 class _Record(BaseModel):
@@ -19,16 +29,26 @@ class NetworkSpec(_Record, Generic[Config]):
     config: Config
     file: str = Field(pattern=r"^[\w.-]+\.safetensors$")
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    source: str = ""
+    """Which published file the weights come from, if they were converted."""
 
 
 class NetworkSpecs(_Record):
-    """The five networks of a bundle."""
+    """The five networks of every bundle, and what it may bring besides: a text tower, further pairing spaces."""
 
     generator: NetworkSpec[GeneratorConfig]
     encoder: NetworkSpec[EncoderConfig]
     recogniser: NetworkSpec[RecogniserConfig]
     heldout: NetworkSpec[HeldOutConfig]
     farl: NetworkSpec[FarlConfig]
+    farl_text: NetworkSpec[FarlTextConfig] | None = None
+    clip: NetworkSpec[FarlConfig] | None = None
+    dino: NetworkSpec[DinoConfig] | None = None
+
+    def present(self) -> dict[str, NetworkSpec[Any]]:
+        """The networks that this bundle has, by name."""
+        named = {name: getattr(self, name) for name in type(self).model_fields}
+        return {name: network for name, network in named.items() if network is not None}
 
 
 class Thresholds(_Record):
@@ -47,6 +67,8 @@ class BundleSpec(_Record):
     source: str
     optimize_layers: tuple[int, int]
     """W+ layers [first, last) that are taken from the paired fake and optimized."""
+    learning_rate: float = Field(gt=0, le=1)
+    """Of the optimization, where params.yaml names none."""
     thresholds: Thresholds
     networks: NetworkSpecs
 
@@ -59,6 +81,11 @@ class BundleSpec(_Record):
     def num_layers(self) -> int:
         """L, the number of W+ layers."""
         return self.networks.generator.config.num_layers
+
+    @property
+    def spaces(self) -> tuple[str, ...]:
+        """The feature spaces in which faces and fakes can be paired."""
+        return tuple(name for name in PAIRING_SPACES if name in self.networks.present())
 
     @model_validator(mode="after")
     def _fits_together(self) -> "BundleSpec":

@@ -30,6 +30,7 @@ def make_random_bundle(folder: Path, *, resolution: int = 32, seed: int = 0) -> 
             licence="MIT",
             source=f"random weights, seed {seed}",
             optimize_layers=(3, min(8, layout.num_layers - 1)),
+            learning_rate=0.03,
             thresholds=Thresholds(recogniser=0.99, heldout=0.99),
             generator=Generator(layout),
             encoder=Encoder(EncoderConfig(channels=channels, units=units, **sizes)),

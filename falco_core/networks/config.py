@@ -56,16 +56,17 @@ class RecogniserConfig(NetworkConfig):
 
 
 class HeldOutConfig(NetworkConfig):
-    """Which of timm's architectures, and its sizes."""
+    """Which architecture, and its sizes."""
 
     architecture: str = Field(min_length=1)
+    """`inception_resnet_v1` (facenet-pytorch's) or one of timm's."""
     frame_size: int = Field(256, ge=16)
     input_size: int = Field(112, ge=16)
     embedding: int = Field(512, ge=2)
 
 
 class FarlConfig(NetworkConfig):
-    """Sizes of an image tower; the defaults are those of FaRL-Base-Patch16."""
+    """Sizes of an image tower of FaRL's and CLIP's form; the defaults are those of FaRL-Base-Patch16."""
 
     image_size: int = Field(224, ge=8)
     patch_size: int = Field(16, ge=1)
@@ -73,3 +74,24 @@ class FarlConfig(NetworkConfig):
     layers: int = Field(12, ge=1)
     heads: int = Field(12, ge=1)
     embedding: int = Field(512, ge=1)
+
+
+class FarlTextConfig(NetworkConfig):
+    """Sizes of the text tower beside an image tower; the defaults are those of FaRL-Base-Patch16."""
+
+    context_length: int = Field(77, ge=4)
+    vocabulary: int = Field(49408, ge=49408)
+    width: int = Field(512, ge=1)
+    layers: int = Field(12, ge=1)
+    heads: int = Field(8, ge=1)
+    embedding: int = Field(512, ge=1)
+
+
+class DinoConfig(NetworkConfig):
+    """Sizes of DINO's vision transformer; the defaults are those of ViT-B/16."""
+
+    image_size: int = Field(224, ge=8)
+    patch_size: int = Field(16, ge=1)
+    width: int = Field(768, ge=1)
+    layers: int = Field(12, ge=1)
+    heads: int = Field(12, ge=1)

@@ -1,11 +1,17 @@
-"""FaRL's image tower (Zheng et al., CVPR 2022): a ViT trained on faces and captions, in open_clip's form."""
+"""FaRL's towers (Zheng et al., CVPR 2022): transformers trained on faces and captions, in CLIP's and open_clip's form.
+
+OpenAI's CLIP is the same network with other weights, so that its towers are read by the same classes.
+"""
+
+from collections.abc import Sequence
 
 import torch
-from open_clip.transformer import QuickGELU, VisionTransformer
+from open_clip.tokenizer import SimpleTokenizer
+from open_clip.transformer import QuickGELU, TextTransformer, VisionTransformer
 from torch import Tensor, nn
 from torch.nn import functional
 
-from falco_core.networks.config import FarlConfig
+from falco_core.networks.config import FarlConfig, FarlTextConfig
 from falco_core.networks.resize import resize
 
 # Mean and standard deviation of CLIP's training images, which FaRL keeps (values of pixels in [0, 1]).
@@ -56,3 +62,26 @@ class Farl(nn.Module):
         """Tokens [N, T, width] -> embedding [N, E] of the class token, not normalized."""
         embedding: Tensor = self.visual.ln_post(tokens[:, 0]) @ self.visual.proj
         return embedding
+
+
+class FarlText(nn.Module):
+    """Captions to embeddings in the space of the image tower."""
+
+    def __init__(self, config: FarlTextConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.text = TextTransformer(
+            context_length=config.context_length,
+            vocab_size=config.vocabulary,
+            width=config.width,
+            heads=config.heads,
+            layers=config.layers,
+            output_dim=config.embedding,
+            act_layer=QuickGELU,
+        )
+        self._tokenize = SimpleTokenizer(context_length=config.context_length)
+
+    def embed(self, captions: Sequence[str]) -> Tensor:
+        """N captions -> [N, E], unit length."""
+        tokens = self._tokenize(list(captions)).to(self.text.text_projection.device)
+        return functional.normalize(self.text(tokens), dim=1)

@@ -4,7 +4,9 @@ Shape letters: N images, C channels, H and W pixels, L layers, D width of W.
 """
 
 import math
+from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -50,9 +52,8 @@ class ModulatedConv(nn.Module):
         self.register_buffer("_fir", fir_kernel(), persistent=False)
         self._fir: Tensor
 
-    def forward(self, x: Tensor, w: Tensor) -> Tensor:
-        """x [N, C, H, W], w [N, D] -> [N, C', H, W], twice as large if `up`."""
-        style = self.style(w)
+    def forward(self, x: Tensor, style: Tensor) -> Tensor:
+        """x [N, C, H, W], style [N, C] -> [N, C', H, W], twice as large if `up`."""
         weight = self.weight * self._scale
         x = x * style[:, :, None, None].to(x.dtype)
         if self._up:
@@ -77,9 +78,9 @@ class StyledLayer(nn.Module):
         self.register_buffer("noise", torch.randn(1, 1, resolution, resolution))
         self.noise: Tensor
 
-    def forward(self, x: Tensor, w: Tensor) -> Tensor:
-        """x [N, C, H, W], w [N, D] -> [N, C', H', W']."""
-        x = self.conv(x, w)
+    def forward(self, x: Tensor, style: Tensor) -> Tensor:
+        """x [N, C, H, W], style [N, C] -> [N, C', H', W']."""
+        x = self.conv(x, style)
         x = x + (self.noise * self.noise_strength).to(x.dtype) + self.bias[None, :, None, None].to(x.dtype)
         return functional.leaky_relu(x, 0.2) * SQRT2
 
@@ -94,14 +95,22 @@ class ToRGB(nn.Module):
         self.register_buffer("_fir", fir_kernel(), persistent=False)
         self._fir: Tensor
 
-    def forward(self, x: Tensor, w: Tensor, image: Tensor | None) -> Tensor:
-        """x [N, C, H, W], w [N, D], image [N, 3, H/2, W/2] or None -> [N, 3, H, W]."""
-        rgb: Tensor = self.conv(x, w) + self.bias[None, :, None, None]
+    def forward(self, x: Tensor, style: Tensor, image: Tensor | None) -> Tensor:
+        """x [N, C, H, W], style [N, C], image [N, 3, H/2, W/2] or None -> [N, 3, H, W]."""
+        rgb: Tensor = self.conv(x, style) + self.bias[None, :, None, None]
         return rgb if image is None else rgb + upsample(image, self._fir)
 
 
+@dataclass(frozen=True)
+class StyleCode:
+    """A point of S, the space of styles: one vector [N, C] per convolution, C being that layer's input channels."""
+
+    layers: tuple[Tensor, ...]
+    to_rgb: tuple[Tensor, ...]
+
+
 class Generator(nn.Module):
-    """z -> w -> W+ code -> image."""
+    """z -> w -> W+ code -> style code -> image; every one of these spaces can be the start."""
 
     def __init__(self, config: GeneratorConfig) -> None:
         super().__init__()
@@ -140,27 +149,42 @@ class Generator(nn.Module):
         """w [N, D] -> W+ codes [N, L, D], the same in all layers."""
         return w[:, None].expand(-1, self.num_layers, -1)
 
+    def styles(self, codes: Tensor, *, resolution: int | None = None) -> StyleCode:
+        """W+ codes [N, L, D] -> the style code of the layers up to `resolution` (all of them by default)."""
+        count = len(resolutions(resolution or self.config.resolution))
+        layers = tuple(_style(layer, codes[:, i]) for i, layer in enumerate(self.layers[: 2 * count - 1]))
+        # An image is read with the w of the layer that follows it (as in the published networks).
+        to_rgb = tuple(_style(layer, codes[:, 2 * i + 1]) for i, layer in enumerate(self.to_rgb[:count]))
+        return StyleCode(layers, to_rgb)
+
     def synthesize(self, codes: Tensor, *, resolution: int | None = None) -> Tensor:
         """W+ codes [N, L, D] -> images [N, 3, R, R], about [-1, 1] but not clamped.
 
         `resolution` stops earlier, at the image of that lower resolution; layers beyond it are not looked at.
         """
-        x = self.const.expand(len(codes), -1, -1, -1)
-        image: Tensor | None = None
-        layer = 0
-        for number, size in enumerate(resolutions(resolution or self.config.resolution)):
-            for _ in range(1 if size == 4 else 2):
-                x = self.layers[layer](x, codes[:, layer])
-                layer += 1
-            # The image is read with the style of the layer that follows (as in the published networks).
-            image = self.to_rgb[number](x, codes[:, layer], image)
-        if image is None:
-            raise ValueError("resolution must be at least 4")
+        return self.synthesize_styles(self.styles(codes, resolution=resolution))
+
+    def synthesize_styles(self, styles: StyleCode) -> Tensor:
+        """A style code -> images [N, 3, R, R], R by how many layers the code has styles for."""
+        # In channels-last order everything that follows is 1.2 to 1.7 times faster on a CPU.
+        x = self.const.expand(len(styles.layers[0]), -1, -1, -1).contiguous(memory_format=torch.channels_last)
+        x = self.layers[0](x, styles.layers[0])
+        image: Tensor = self.to_rgb[0](x, styles.to_rgb[0], None)
+        for number, style in enumerate(styles.to_rgb[1:], start=1):
+            for layer in (2 * number - 1, 2 * number):
+                x = self.layers[layer](x, styles.layers[layer])
+            image = self.to_rgb[number](x, style, image)
         return image
 
     def forward(self, z: Tensor) -> Tensor:
         """z [N, z_dim] -> images, without truncation."""
         return self.synthesize(self.broadcast(self.map(z)))
+
+
+def _style(layer: Any, w: Tensor) -> Tensor:
+    """w [N, D] -> the style [N, C] of a StyledLayer or ToRGB."""
+    style: Tensor = layer.conv.style(w)
+    return style
 
 
 def resolutions(last: int) -> list[int]:

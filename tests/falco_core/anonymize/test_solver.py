@@ -39,8 +39,17 @@ def test_only_the_bundles_middle_layers_move(bundle: Bundle) -> None:
 def test_the_objective_falls(bundle: Bundle) -> None:
     totals: list[float] = []
     params = AnonymizeParams(steps=30, learning_rate=0.05, margin=0.0)
-    Solver(bundle, params).solve(problem(bundle, 2), progress=lambda _, total: totals.append(total))
+    Solver(bundle, params).solve(problem(bundle, 2), progress=lambda _, losses: totals.append(float(losses.total.mean())))
     assert totals[-1] < totals[0]
+
+
+def test_the_bundles_learning_rate_is_the_default(bundle: Bundle) -> None:
+    given = problem(bundle, 1)
+    named = AnonymizeParams(steps=2, learning_rate=bundle.spec.learning_rate)
+    by_default = Solver(bundle, AnonymizeParams(steps=2)).solve(given)
+    assert torch.equal(by_default.codes, Solver(bundle, named).solve(given).codes)
+    other = AnonymizeParams(steps=2, learning_rate=bundle.spec.learning_rate / 2)
+    assert not torch.equal(by_default.codes, Solver(bundle, other).solve(given).codes)
 
 
 def test_a_face_alone_gets_what_it_gets_in_a_batch(bundle: Bundle) -> None:

@@ -4,15 +4,15 @@ from torch import Tensor
 from torch.nn import functional
 
 from falco_core.networks.config import GeneratorConfig
-from falco_core.networks.stylegan2 import Generator, ModulatedConv, fir_kernel, upsample
+from falco_core.networks.stylegan2 import Generator, ModulatedConv, StyleCode, fir_kernel, upsample
 
 CONFIG = GeneratorConfig(resolution=32, z_dim=8, w_dim=8, mapping_layers=2, channel_base=128, channel_max=8)
 
 
-def plain(conv: ModulatedConv, x: Tensor, w: Tensor, *, up: bool, demodulate: bool) -> Tensor:
+def plain(conv: ModulatedConv, x: Tensor, styles: Tensor, *, up: bool, demodulate: bool) -> Tensor:
     """The paper's form: one weight per image, scaled and normalized (Karras et al., eq. 1 and 3)."""
     rows = []
-    for image, style in zip(x, conv.style(w), strict=True):
+    for image, style in zip(x, styles, strict=True):
         weight = conv.weight / (conv.weight[0].numel() ** 0.5) * style[None, :, None, None]
         if demodulate:
             weight = weight * torch.rsqrt(weight.square().sum(dim=(1, 2, 3), keepdim=True) + 1e-8)
@@ -30,8 +30,8 @@ def plain(conv: ModulatedConv, x: Tensor, w: Tensor, *, up: bool, demodulate: bo
 def test_scaling_activations_equals_scaling_weights(up: bool, demodulate: bool, kernel: int) -> None:
     torch.manual_seed(0)
     conv = ModulatedConv(5, 7, 8, kernel=kernel, up=up, demodulate=demodulate).double()
-    x, w = torch.randn(3, 5, 6, 6, dtype=torch.float64), torch.randn(3, 8, dtype=torch.float64)
-    torch.testing.assert_close(conv(x, w), plain(conv, x, w, up=up, demodulate=demodulate))
+    x, styles = torch.randn(3, 5, 6, 6, dtype=torch.float64), torch.randn(3, 5, dtype=torch.float64)
+    torch.testing.assert_close(conv(x, styles), plain(conv, x, styles, up=up, demodulate=demodulate))
 
 
 def test_upsampling_keeps_a_constant_image() -> None:
@@ -56,6 +56,28 @@ def test_a_lower_resolution_reads_only_its_own_layers() -> None:
     low = generator.synthesize(codes, resolution=8)
     assert torch.equal(low, generator.synthesize(changed, resolution=8))
     assert not torch.equal(generator.synthesize(codes), generator.synthesize(changed))
+
+
+def test_the_four_inputs_lead_to_one_image() -> None:
+    generator = Generator(CONFIG)
+    z = torch.randn(2, 8)
+    codes = generator.broadcast(generator.map(z))
+    image = generator(z)
+    assert torch.equal(generator.synthesize(codes), image)
+    assert torch.equal(generator.synthesize_styles(generator.styles(codes)), image)
+    low = generator.styles(codes, resolution=8)
+    assert (len(low.layers), len(low.to_rgb)) == (3, 2)
+    assert torch.equal(generator.synthesize_styles(low), generator.synthesize(codes, resolution=8))
+
+
+def test_the_last_style_colours_the_image_and_moves_nothing_else() -> None:
+    generator = Generator(CONFIG)
+    styles = generator.styles(torch.randn(1, 8, 8))
+    moved = StyleCode(styles.layers, (*styles.to_rgb[:-1], torch.zeros_like(styles.to_rgb[-1])))
+    fir = fir_kernel()
+    before = generator.synthesize_styles(StyleCode(styles.layers[:-2], styles.to_rgb[:-1]))
+    expected = upsample(before, fir) + generator.to_rgb[-1].bias[None, :, None, None]
+    torch.testing.assert_close(generator.synthesize_styles(moved), expected)
 
 
 def test_every_layer_has_a_say_in_the_image() -> None:
