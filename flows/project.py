@@ -39,7 +39,7 @@ def init_project(root: Path, *, photos: Path | None, changes: dict[str, Any] | N
         _set(document, key.split("."), value, key)
     params = parse_params(_plain(document), source=str(root / PARAMS_FILE))
     project = Project(root, params)
-    _ = project.spec
+    _ = project.pairing_space
     _check_places(project)
     _add_missing(document, params.model_dump(mode="json", by_alias=True))
     root.mkdir(parents=True, exist_ok=True)

@@ -41,7 +41,7 @@ def run(project: Project, execute: Execute) -> StageReport:
     faces = _faces(project)
     todo = missing([face.key for face in faces], project.cache(STAGE).__contains__)
     first_of = {face.key: face for face in faces if face.key in todo}
-    batches = batches_of(list(first_of.values()), project.params.anonymize.batch_size)
+    batches = batches_of(list(first_of.values()), project.batch_size(project.params.anonymize.batch_size))
     execute(anonymize_batch, project.root, batches)
     failed = _assemble(project, faces)
     notes = (f"{failed} faces could not be anonymized",) if failed else ()
@@ -61,7 +61,7 @@ def anonymize_batch(root: Path, faces: list[Face]) -> None:
         real=torch.from_numpy(real).to(bundle.device),
         fake=torch.from_numpy(fake).to(bundle.device),
     )
-    outcome = Solver(bundle, project.params.anonymize).solve(problem)
+    outcome = Solver(bundle, project.params.anonymize, project.params.solver).solve(problem)
     shown = to_pixels(outcome.images)
     for index, face in enumerate(faces):
         record = {

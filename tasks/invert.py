@@ -1,7 +1,7 @@
 """invert: each crop's W+ code (e4e), its features, and what the generator makes of the code.
 
 in: data/faces    out: data/inversions (inversions.parquet, arrays/, reconstructions/FACE.png)
-arrays, row by row of the table: codes [L, D], recogniser [E], heldout [E'], farl [F].
+arrays, row by row of the table: codes [L, D], heldout [E], and an embedding per pairing space of the bundle.
 """
 
 from dataclasses import dataclass
@@ -23,7 +23,6 @@ from tasks.stages import INVERSIONS as INVERSIONS_FOLDER
 from tasks.stages import stage_named
 
 STAGE = stage_named("invert")
-ARRAYS = ("codes", "recogniser", "heldout", "farl")
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,7 @@ def run(project: Project, execute: Execute) -> StageReport:
     crops = {row["face"]: Crop(row["face"], project.key(STAGE, row["crop_sha256"])) for row in rows}
     todo = missing([crop.key for crop in crops.values()], project.cache(STAGE).__contains__)
     first_of = {crop.key: crop for crop in crops.values() if crop.key in todo}
-    batches = batches_of(list(first_of.values()), project.params.invert.batch_size)
+    batches = batches_of(list(first_of.values()), project.batch_size(project.params.invert.batch_size))
     execute(invert_batch, project.root, batches)
     flagged = _assemble(project, list(crops.values()))
     notes = (f"{flagged} of low fidelity (flagged, not withheld)",) if flagged else ()
@@ -57,14 +56,8 @@ def invert_batch(root: Path, crops: list[Crop]) -> None:
     with torch.inference_mode():
         codes = bundle.encoder(images)
         reconstructions = bundle.generator.synthesize(codes)
-        identity = bundle.recogniser(images)
-        arrays = {
-            "codes": codes,
-            "recogniser": identity,
-            "heldout": bundle.heldout(images),
-            "farl": bundle.farl.embed(images),
-        }
-        fidelity = cosine(bundle.recogniser(reconstructions), identity)
+        arrays = {"codes": codes, "heldout": bundle.heldout(images), **bundle.features(images)}
+        fidelity = cosine(bundle.recogniser(reconstructions), arrays["recogniser"])
     shown = to_pixels(reconstructions)
     for index, crop in enumerate(crops):
         rows = {name: array[index].cpu().numpy() for name, array in arrays.items()}
@@ -84,7 +77,8 @@ def _assemble(project: Project, crops: list[Crop]) -> int:
             fidelity = item.record["fidelity"]
             low = not fidelity >= limit
             table.append({"face": crop.face, "fidelity": fidelity, "low_fidelity": low})
+        names = ("codes", "heldout", *project.spec.spaces)
         arrays = (cache.get(crop.key).arrays for crop in crops)
-        write_shards(folder / "arrays", ({name: each[name] for name in ARRAYS} for each in arrays))
+        write_shards(folder / "arrays", ({name: each[name] for name in names} for each in arrays))
         write_table(folder / "inversions.parquet", table, INVERSIONS)
     return sum(row["low_fidelity"] for row in table)

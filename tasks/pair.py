@@ -21,7 +21,7 @@ STAGE = stage_named("pair")
 def run(project: Project, execute: Execute) -> StageReport:
     """Search all faces in one exact index: fast enough that nothing is kept per face."""
     del execute
-    space, metric = project.params.pair.space, project.params.pair.metric
+    space, metric = project.pairing_space, project.params.pair.metric
     inversions = read_table(project.path(INVERSIONS_FOLDER, "inversions.parquet"), INVERSIONS)
     fakes = Shards(project.path(FAKES_FOLDER, "arrays"))
     pool = FakePool(np.concatenate(list(fakes.chunks(space))), metric)

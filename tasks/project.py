@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import yaml
 
 from falco_core.bundles import BundleSpec, load_spec
-from falco_core.errors import ProjectError
+from falco_core.errors import ParamsError, ProjectError
 from falco_core.items import ItemCache, item_key, local_url
 from falco_core.params import Params, load_params
 from tasks.stages import STAGES, Stage
@@ -54,6 +54,20 @@ class Project:
     def bundle(self) -> "Bundle":
         """The bundle on the best device, loaded once per process."""
         return _loaded_bundle(self._bundle_source, best_device())
+
+    @property
+    def pairing_space(self) -> str:
+        """The space in which faces and fakes are paired; raises ParamsError if the bundle does not have it."""
+        space = self.params.pair.space
+        if space not in self.spec.spaces:
+            raise ParamsError(
+                f"pair.space: bundle {self.spec.name} has no {space}; choose from {', '.join(self.spec.spaces)}"
+            )
+        return space
+
+    def batch_size(self, wanted: int) -> int:
+        """Faces per batch: `wanted` up to 128 px, of larger ones fewer by the ratio of the areas."""
+        return max(1, min(wanted, wanted * 128**2 // self.spec.resolution**2))
 
     def cache(self, stage: Stage) -> ItemCache:
         """The item cache of `stage`."""
@@ -102,8 +116,11 @@ def check_pins(project: Project, stage: Stage) -> None:
 
 def network_pin(spec: BundleSpec, stage: Stage) -> str:
     """Digest over the bundle's resolution and layer split and the configuration and weights `stage` uses."""
-    parts = [f"{spec.resolution} {spec.optimize_layers} {spec.thresholds}"]
-    parts += [f"{name} {getattr(spec.networks, name).model_dump_json()}" for name in stage.networks]
+    parts = [f"{spec.resolution} {spec.optimize_layers} {spec.learning_rate} {spec.thresholds}"]
+    present = spec.networks.present()
+    parts += [
+        f"{name} {present[name].model_dump_json(exclude={'source'})}" for name in stage.networks if name in present
+    ]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 

@@ -1,7 +1,7 @@
 """sample: a pool of generated faces with their W+ codes and features.
 
 in: the bundle    out: data/fakes (fakes.parquet, arrays/, images/FAKE.png)
-arrays, row by row of the table: codes [L, D], recogniser [E], farl [F].
+arrays, row by row of the table: codes [L, D], and an embedding per pairing space of the bundle.
 """
 
 from dataclasses import dataclass
@@ -21,7 +21,6 @@ from tasks.stages import FAKES as FAKES_FOLDER
 from tasks.stages import stage_named
 
 STAGE = stage_named("sample")
-ARRAYS = ("codes", "recogniser", "farl")
 POOL = ("sample.count", "sample.seed")
 """Choose which fakes there are, not what one of them looks like."""
 
@@ -39,7 +38,8 @@ def run(project: Project, execute: Execute) -> StageReport:
     """Generate the fakes that are not kept yet, then write data/fakes."""
     seeds = [_seed(project, fake) for fake in range(project.params.sample.count)]
     todo = missing([seed.key for seed in seeds], project.cache(STAGE).__contains__)
-    batches = batches_of([seed for seed in seeds if seed.key in todo], project.params.sample.batch_size)
+    size = project.batch_size(project.params.sample.batch_size)
+    batches = batches_of([seed for seed in seeds if seed.key in todo], size)
     execute(sample_batch, project.root, batches)
     _assemble(project, seeds)
     return StageReport(STAGE.name, len(seeds), len(todo))
@@ -56,7 +56,7 @@ def sample_batch(root: Path, seeds: list[Seed]) -> None:
         w = generator.truncate(generator.map(z), project.params.sample.truncation)
         codes = generator.broadcast(w)
         images = generator.synthesize(codes)
-        arrays = {"codes": codes, "recogniser": bundle.recogniser(images), "farl": bundle.farl.embed(images)}
+        arrays = {"codes": codes, **bundle.features(images)}
     shown = to_pixels(images)
     for index, seed in enumerate(seeds):
         rows = {name: array[index].cpu().numpy() for name, array in arrays.items()}
@@ -69,8 +69,9 @@ def _assemble(project: Project, seeds: list[Seed]) -> None:
         (folder / "images").mkdir()
         for seed in seeds:
             write_png(folder / "images" / f"{seed.fake:06d}.png", cache.get(seed.key).arrays["image"])
+        names = ("codes", *project.spec.spaces)
         arrays = (cache.get(seed.key).arrays for seed in seeds)
-        write_shards(folder / "arrays", ({name: each[name] for name in ARRAYS} for each in arrays))
+        write_shards(folder / "arrays", ({name: each[name] for name in names} for each in arrays))
         table = [{"fake": seed.fake, "seed": seed.seed} for seed in seeds]
         write_table(folder / "fakes.parquet", table, FAKES)
 

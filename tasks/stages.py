@@ -53,7 +53,7 @@ _MAKING: tuple[Stage, ...] = (
         reads=(FACES,),
         writes=(INVERSIONS,),
         params=("invert.low_fidelity_below",),
-        networks=("generator", "encoder", "recogniser", "heldout", "farl"),
+        networks=("generator", "encoder", "recogniser", "heldout", "farl", "clip", "dino"),
     ),
     Stage(
         name="sample",
@@ -61,7 +61,7 @@ _MAKING: tuple[Stage, ...] = (
         reads=(),
         writes=(FAKES,),
         params=("sample.count", "sample.truncation", "sample.seed"),
-        networks=("generator", "recogniser", "farl"),
+        networks=("generator", "recogniser", "farl", "clip", "dino"),
     ),
     Stage(
         name="pair",
@@ -82,6 +82,7 @@ _MAKING: tuple[Stage, ...] = (
             "anonymize.learning_rate",
             "anonymize.lambda_id",
             "anonymize.lambda_attr",
+            "solver.reproduce_released_code",
         ),
         networks=("generator", "recogniser", "farl"),
     ),
@@ -131,7 +132,7 @@ STAGES: tuple[Stage, ...] = (
             # The manifest says with which parameters and networks the release was made.
             *RESULT_PARAMS,
         ),
-        networks=("generator", "encoder", "recogniser", "heldout", "farl"),
+        networks=("generator", "encoder", "recogniser", "heldout", "farl", "clip", "dino"),
     ),
 )
 

@@ -25,7 +25,7 @@ def test_a_minimal_file_takes_the_published_defaults() -> None:
         ("anonymize", "steps", 0),
         ("anonymize", "marginn", 0.0),
         ("align", "min_face_size", -1),
-        ("pair", "space", "clip"),
+        ("pair", "space", "colour"),
         ("sample", "truncation", "a lot"),
         ("validate", "sheet_photos", 0),
         ("gate", "max_reidentification_rate", float("nan")),

@@ -52,7 +52,7 @@ def test_an_existing_params_file_keeps_its_comments(tmp_path: Path, photos: Path
     params = Project.open(project).params
     assert params.anonymize.margin == 0.2
     # DVC watches every key, so defaults are written out.
-    assert "learning_rate: 0.03" in written
+    assert "learning_rate: null" in written
     init_project(project, photos=None)
     assert (project / "params.yaml").read_text() == written
 

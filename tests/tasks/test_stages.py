@@ -13,13 +13,14 @@ from PIL import Image
 import tasks.anonymize
 import tasks.compose
 from falco_core.anonymize import Outcome, Problem, Solver
-from falco_core.errors import GateError, ProjectError
+from falco_core.errors import GateError, ParamsError, ProjectError
 from falco_core.faces.compose import Pasted
 from falco_core.reasons import Reason
 from falco_core.tables import COMPOSED, OUTCOMES, WITHHELD, read_table
 from flows.project import init_project
 from flows.stage import run_stage
 from tasks.batches import BatchTask, execute_here
+from tasks.project import Project
 from tasks.stages import STAGES
 
 NAMES = [stage.name for stage in STAGES]
@@ -251,3 +252,21 @@ def test_an_empty_folder_is_said_to_be_empty(project: Path) -> None:
         photo.unlink()
     with pytest.raises(ProjectError, match="no photos"):
         run(project, ["align"])
+
+
+def test_large_faces_are_taken_fewer_at_a_time(project: Path) -> None:
+    opened = Project.open(project)
+    assert opened.batch_size(16) == 16
+    spec = opened.spec
+    generator = spec.networks.generator
+    for resolution, expected in ((128, 16), (256, 4), (1024, 1)):
+        config = generator.config.model_copy(update={"resolution": resolution})
+        networks = spec.networks.model_copy(update={"generator": generator.model_copy(update={"config": config})})
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Project, "spec", spec.model_copy(update={"networks": networks}))
+            assert opened.batch_size(16) == expected
+
+
+def test_a_pairing_space_that_the_bundle_lacks_is_named_before_anything_runs(project: Path) -> None:
+    with pytest.raises(ParamsError, match=r"pair\.space: bundle random has no clip; choose from farl, recogniser"):
+        init_project(project, photos=None, changes={"pair.space": "clip"})
