@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 import torch
 
 from falco_core.bundles import list_bundles
+from falco_core.bundles.verify import verify_bundle
 from falco_core.errors import FalcoError
 from tasks.project import best_device
 
@@ -57,4 +58,6 @@ def _detector() -> Finding:
 
 def _bundles() -> Iterator[Finding]:
     for entry in list_bundles():
-        yield Finding(f"bundle {entry.name}", entry.ready, entry.detail, needed=entry.name == "mini")
+        wrong = [check for check in verify_bundle(entry.name) if not check.ok] if entry.ready else []
+        detail = f"{wrong[0].subject}: {wrong[0].detail}" if wrong else entry.detail
+        yield Finding(f"bundle {entry.name}", entry.ready and not wrong, detail, needed=entry.name == "mini")

@@ -112,4 +112,8 @@ def _shrunk(name: str, seed: int, keep: Callable[[str], bool], sizes: dict[int, 
 
 
 def _kept(name: str, seed: int, keep: Callable[[str], bool]) -> Iterable[tuple[str, Tensor]]:
-    return ((key, torch.from_numpy(array)) for key, array in fill.tensors(GOLDEN / f"{name}.manifest.json", seed) if keep(key))
+    return (
+        (key, torch.from_numpy(array))
+        for key, array in fill.tensors(GOLDEN / f"{name}.manifest.json", seed)
+        if keep(key)
+    )

@@ -94,10 +94,11 @@ class Unfilled(TorchFunctionMode):
     """Networks built inside hold whatever memory holds: for those whose weights are read from a file at once."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Leave out the drawing of random numbers, which takes seconds for large networks."""
-        if func in (Tensor.uniform_, Tensor.normal_):
-            return args[0]
-        return (torch.empty if func is torch.randn else func)(*args, **(kwargs or {}))
+        """Leave out the filling with random numbers, which takes seconds for large networks."""
+        kwargs = kwargs or {}
+        if func in (Tensor.uniform_, Tensor.normal_) or getattr(func, "__module__", "") == "torch.nn.init":
+            return args[0] if args else kwargs["tensor"]
+        return (torch.empty if func is torch.randn else func)(*args, **kwargs)
 
 
 def _check_weights(weights: dict[str, Tensor], expected: dict[str, Tensor], path: Path) -> None:

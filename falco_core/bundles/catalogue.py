@@ -1,10 +1,12 @@
 """Finding and checking bundles, without loading a network: light to import."""
 
 import hashlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
+from platformdirs import user_data_path
 from pydantic import ValidationError
 
 from falco_core.bundles.spec import BundleSpec
@@ -12,6 +14,7 @@ from falco_core.errors import BundleError
 
 SPEC_FILE = "bundle.yaml"
 SHIPPED = ("mini",)
+HOME_VARIABLE = "FALCO_HOME"
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,7 @@ def load_spec(name_or_folder: str | Path) -> BundleSpec:
     try:
         return BundleSpec.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
-        raise BundleError(f"no bundle at {path.parent}: name `mini` or a folder with a {SPEC_FILE}") from None
+        raise BundleError(f"no bundle at {path.parent}: `falco models list` shows what there is") from None
     except yaml.YAMLError as error:
         raise BundleError(f"{path}: not readable as YAML: {' '.join(str(error).split())}") from None
     except ValidationError as error:
@@ -39,15 +42,29 @@ def load_spec(name_or_folder: str | Path) -> BundleSpec:
 
 
 def list_bundles() -> list[BundleEntry]:
-    """The bundles that come with falco."""
-    return [_entry(name) for name in SHIPPED]
+    """The bundles that come with falco and those that were fetched; their files are looked for, not read."""
+    fetched = sorted(path.parent.name for path in bundles_home().glob(f"*/{SPEC_FILE}"))
+    return [_entry(name) for name in (*SHIPPED, *fetched)]
+
+
+def falco_home() -> Path:
+    """Where falco keeps what it fetches: $FALCO_HOME, or the user's data folder."""
+    named = os.environ.get(HOME_VARIABLE)
+    return Path(named) if named else user_data_path("falco")
+
+
+def bundles_home() -> Path:
+    """Where fetched bundles lie."""
+    return falco_home() / "bundles"
 
 
 def bundle_folder(name_or_folder: str | Path) -> Path:
-    """The folder of a shipped bundle's name, or the folder itself."""
+    """The folder of a shipped or fetched bundle's name, or the folder itself."""
     if str(name_or_folder) in SHIPPED:
         return Path(__file__).parent / str(name_or_folder)
-    return Path(name_or_folder)
+    folder = Path(name_or_folder)
+    fetched = bundles_home() / folder
+    return fetched if not (folder / SPEC_FILE).is_file() and (fetched / SPEC_FILE).is_file() else folder
 
 
 def check_file(path: Path, sha256: str) -> None:
@@ -69,7 +86,8 @@ def _entry(name: str) -> BundleEntry:
     try:
         spec = load_spec(name)
         for network in spec.networks.present().values():
-            check_file(bundle_folder(name) / network.file, network.sha256)
+            if not (path := bundle_folder(name) / network.file).is_file():
+                raise BundleError(f"{path} is missing: install the bundle again")
     except BundleError as error:
         return BundleEntry(name, False, str(error))
-    return BundleEntry(name, True, f"version {spec.version}, {spec.resolution} px, licence {spec.licence}")
+    return BundleEntry(name, True, f"version {spec.version}, {spec.resolution} px, licence: {spec.licence}")

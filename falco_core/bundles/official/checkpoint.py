@@ -1,6 +1,8 @@
 """Reading published checkpoint files: only numbers come out of them, and no code of theirs is ever run."""
 
 import pickle
+import re
+import warnings
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -85,15 +87,17 @@ def outline(content: Mapping[str, Any], count: int = 3) -> str:
 
 
 def _torch_load(path: Path) -> Any:
-    # Only the newer of the two formats can be mapped instead of read.
-    return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
+    with warnings.catch_warnings(action="ignore"):
+        # Only the newer of the two formats can be mapped instead of read.
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
 
 
 def _what_it_asks(path: Path, error: pickle.UnpicklingError) -> str:
-    names = get_unsafe_globals_in_checkpoint(path) if zipfile.is_zipfile(path) else []
+    zipped = zipfile.is_zipfile(path)
+    names = get_unsafe_globals_in_checkpoint(path) if zipped else re.findall(r"GLOBAL ([\w.]+)", str(error))
     if names:
         return f"besides weights it holds code or objects ({', '.join(names[:3])}), which falco never loads"
-    return f"it holds more than weights, or is damaged: {_first_line(error)}"
+    return "it is damaged, or holds more than weights"
 
 
 def _first_line(error: Exception) -> str:

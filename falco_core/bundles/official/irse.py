@@ -59,6 +59,9 @@ def _groups(weights: Weights) -> tuple[Four, Four]:
     widths = [weights.shape(f"body.{unit}.res_layer.1.weight")[0] for unit in range(count)]
     groups = [(width, len(list(units))) for width, units in groupby(widths)]
     if len(groups) != 4:
-        raise BundleError(f"{weights.path}: its body has {len(groups)} groups of units, IR-SE50 has 4")
+        odd = f"body.{widths.index(min(groups, key=lambda group: group[1])[0])}.res_layer.1.weight"
+        raise BundleError(
+            f"{weights.path}: {odd} has shape {list(weights.shape(odd))}, which does not fit a body of four groups"
+        )
     (a, i), (b, j), (c, k), (d, m) = groups
     return (a, b, c, d), (i, j, k, m)

@@ -39,7 +39,9 @@ def test_only_the_bundles_middle_layers_move(bundle: Bundle) -> None:
 def test_the_objective_falls(bundle: Bundle) -> None:
     totals: list[float] = []
     params = AnonymizeParams(steps=30, learning_rate=0.05, margin=0.0)
-    Solver(bundle, params).solve(problem(bundle, 2), progress=lambda _, losses: totals.append(float(losses.total.mean())))
+    Solver(bundle, params).solve(
+        problem(bundle, 2), progress=lambda _, losses: totals.append(float(losses.total.mean()))
+    )
     assert totals[-1] < totals[0]
 
 

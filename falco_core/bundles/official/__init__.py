@@ -1,0 +1,1 @@
+"""The published checkpoints: where they are, and how they become a bundle."""
