@@ -15,6 +15,10 @@ class BundleError(FalcoError):
     """A model bundle is missing, incomplete, or not what its bundle.yaml says."""
 
 
+class FetchError(FalcoError):
+    """An upstream model file cannot be had, or is not what the registry says."""
+
+
 class ProjectError(FalcoError):
     """A project folder or one of its artifacts is not what a stage expects."""
 

@@ -21,6 +21,10 @@ class Served:
     location: str | None = None
     drop_after: int | None = None
     """Bytes of a body after which the connection is cut."""
+    part: int | None = None
+    """Bytes that the answer to a range request has at most, as it says itself."""
+    says_range: bool = True
+    encoding: str | None = None
     wrong_start: bool = False
     """Answers a range request with a part that starts elsewhere."""
     then: "Served | None" = None
@@ -34,6 +38,7 @@ class Request:
     path: str
     range: str | None
     if_range: str | None
+    encoding: str | None
     sent: int
 
 
@@ -83,12 +88,15 @@ def _handler(site: Loopback) -> type[BaseHTTPRequestHandler]:
             if served.then is not None:
                 site.files[self.path] = served.then
             status, first, body = self.answer(served)
+            length = len(body)
             if served.drop_after is not None:
                 body = body[: served.drop_after]
-            asked = self.headers.get("Range"), self.headers.get("If-Range")
-            site.requests.append(Request(self.path, *asked, len(body) if status < 300 else 0))
+            sent = len(body) if status < 300 else 0
+            head = self.headers
+            asked = head.get("Range"), head.get("If-Range"), head.get("Accept-Encoding")
+            site.requests.append(Request(self.path, *asked, sent))
             self.send_response(status)
-            self.send_head(served, status, first)
+            self.send_head(served, status, first, length)
             self.wfile.write(body)
 
         def answer(self, served: Served) -> tuple[int, int, bytes]:
@@ -100,18 +108,19 @@ def _handler(site: Loopback) -> type[BaseHTTPRequestHandler]:
             first = 0 if served.wrong_start else int(match[1])
             if first >= len(served.content):
                 return 416, 0, b""
-            return 206, first, served.content[first:]
+            return 206, first, served.content[first:][: served.part]
 
-        def send_head(self, served: Served, status: int, first: int) -> None:
-            whole = len(served.content)
+        def send_head(self, served: Served, status: int, first: int, length: int) -> None:
             if served.location:
                 self.send_header("Location", served.location)
             if served.tag:
                 self.send_header("ETag", served.tag)
             if served.says_length:
-                self.send_header("Content-Length", str(0 if status == 416 else whole - first))
-            if status == 206:
-                self.send_header("Content-Range", f"bytes {first}-{whole - 1}/{whole}")
+                self.send_header("Content-Length", str(length))
+            if served.encoding:
+                self.send_header("Content-Encoding", served.encoding)
+            if status == 206 and served.says_range:
+                self.send_header("Content-Range", f"bytes {first}-{first + length - 1}/{len(served.content)}")
             self.end_headers()
 
         def log_message(self, *args: object) -> None:

@@ -91,6 +91,36 @@ def test_attempts_count_while_nothing_new_comes(site: Loopback, target: Path) ->
     assert files(target.parent) == {partial(target).name}
 
 
+def test_attempts_end_even_if_the_connection_breaks_now_earlier_now_later(site: Loopback, target: Path) -> None:
+    early, late = Served(CONTENT, ranges=False, drop_after=5000), Served(CONTENT, ranges=False, drop_after=9000)
+    site.files["/a"] = and_then(*[early, late] * 10)
+    refusal(f"{site.address}/a", target, attempts=3)
+    assert len(site.requests) == 2 + 3
+
+
+def test_a_server_that_sends_no_more_than_a_part_at_a_time_is_asked_for_all(site: Loopback, target: Path) -> None:
+    site.files["/a"] = and_then(Served(CONTENT, drop_after=9000), Served(CONTENT, part=30000))
+    fetch(f"{site.address}/a", target)
+    assert target.read_bytes() == CONTENT
+    assert site.sent("/a") == SIZE
+
+
+def test_a_part_that_was_not_asked_for_is_refused(site: Loopback, target: Path) -> None:
+    assert "not asked for" in refusal(site.serve("/a", CONTENT, status=206, says_range=False), target)
+    assert len(site.requests) == 1
+
+
+def test_files_are_asked_for_and_taken_only_as_they_are(site: Loopback, target: Path) -> None:
+    assert "compressed" in refusal(site.serve("/a", CONTENT, encoding="gzip"), target)
+    assert site.requests[0].encoding == "identity"
+    assert files(target.parent) == set()
+
+
+def test_a_folder_that_cannot_be_written_to_is_named(site: Loopback, target: Path) -> None:
+    target.parent.write_bytes(b"a file, no folder")
+    assert str(target.parent) in refusal(site.serve("/a", CONTENT), target)
+
+
 def test_a_file_that_changes_underway_is_not_glued_together(site: Loopback, target: Path) -> None:
     old = Served(b"old" * 40000, tag='"old"', drop_after=9000)
     site.files["/a"] = and_then(old, Served(CONTENT, tag='"new"'))
@@ -402,6 +432,13 @@ def test_a_tar_that_broke_off_is_cleared_away_once_a_mirror_has_the_file(site: L
     (tmp_path / "model.pth.unpacked").write_bytes(b"of a process that was killed")
     assert get(file, tmp_path).read_bytes() == CONTENT
     assert files(tmp_path) == {"model.pth"}
+
+
+def test_a_file_that_broke_off_is_cleared_away_once_a_tar_has_it(site: Loopback, tmp_path: Path) -> None:
+    site.files["/a"] = and_then(Served(CONTENT, drop_after=50), Served(status=404))
+    file = upstream(direct(f"{site.address}/a"), packed(site.serve("/a.tar", ARCHIVE), ARCHIVE))
+    assert get(file, tmp_path).read_bytes() == CONTENT
+    assert files(tmp_path) == {"model.pth", ".model.pth.origin.json"}
 
 
 def test_a_tar_is_kept_while_it_is_not_unpacked(

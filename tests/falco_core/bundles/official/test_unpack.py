@@ -78,6 +78,7 @@ def test_a_path_counts_before_a_base_name(folder: Path) -> None:
 def test_leading_dots_of_an_archive_do_not_matter(folder: Path) -> None:
     archive = tar_of(regular("./models/wanted.pth"), regular("./old/wanted.pth", b"old"))
     assert unpack(folder, archive, "models/wanted.pth") == CONTENT
+    assert unpack(folder, archive, "./models/../models/wanted.pth") == CONTENT
 
 
 def test_one_file_of_that_base_name_is_found_anywhere(folder: Path) -> None:
@@ -150,6 +151,17 @@ def test_a_file_larger_than_the_disk_is_refused(folder: Path, monkeypatch: pytes
     usage = shutil.disk_usage(folder)._replace(free=len(CONTENT) - 1)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
     assert "make room" in refusal(folder, tar_of(regular("models/wanted.pth")))
+
+
+@pytest.mark.parametrize("fault", [None, OSError(28, "No space left on device"), EOFError("ends")])
+def test_half_a_copy_is_not_kept(folder: Path, monkeypatch: pytest.MonkeyPatch, fault: Exception | None) -> None:
+    def half(source: io.BufferedIOBase, target: io.BufferedIOBase) -> None:
+        target.write(source.read(len(CONTENT) // 2))
+        if fault:
+            raise fault
+
+    monkeypatch.setattr(shutil, "copyfileobj", half)
+    refusal(folder, tar_of(regular("models/wanted.pth")))
 
 
 def test_an_older_file_is_replaced_only_by_a_whole_one(folder: Path) -> None:
