@@ -10,10 +10,13 @@ import typer
 import yaml
 
 from falco_core.errors import FalcoError
+from flows import models
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Anonymize the faces of an image dataset, reproducibly."
 )
+
+app.add_typer(models.app, name="models")
 
 Settings = Annotated[
     list[str] | None,
