@@ -3,6 +3,12 @@
 from falco_core.reasons import Reason
 
 
+def first_line(error: Exception) -> str:
+    """What a foreign exception says, short enough to be part of one of our lines."""
+    lines = str(error).splitlines()
+    return lines[0][:160] if lines else type(error).__name__
+
+
 class FalcoError(Exception):
     """Something the user can mend; the command line prints the message alone and exits with status 2."""
 

@@ -102,6 +102,25 @@ def save_small(folder: Path, *, seed: int = 1) -> dict[str, Path]:
     return {network: folder / name for network, (name, _) in contents.items()}
 
 
+def save_full_size(folder: Path, *, seed: int = 7) -> dict[str, Path]:
+    """As `save_small`, in the published sizes (2 GB); the recogniser in PyTorch's older format, as published."""
+    mean = uniform("latent_avg", (18, 512), 0.1)
+    encoder = e4e(tensors("e4e_ffhq_encode", seed=seed), tensors("e4e_decoder", seed=seed), mean)
+    paths = {"encoder": folder / "e4e_ffhq_encode.pt"}
+    torch.save(encoder, paths["encoder"])
+    del encoder
+    paths["generator"] = folder / "stylegan2_ffhq1024.pth"
+    torch.save({"generator_smooth": tensors("stylegan2_ffhq1024", seed=seed)}, paths["generator"])
+    paths["recogniser"] = folder / "model_ir_se50.pth"
+    weights = tensors("arcface_ir_se50", seed=seed)
+    torch.save(weights, paths["recogniser"], _use_new_zipfile_serialization=False)
+    paths["farl"] = folder / "FaRL-Base-Patch16-LAIONFace20M-ep64.pth"
+    torch.save(farl(tensors("farl_visual", seed=seed)), paths["farl"])
+    paths["heldout"] = folder / "20180402-114759-vggface2.pt"
+    torch.save(facenet(seed), paths["heldout"])
+    return paths
+
+
 def _shrunk(name: str, seed: int, keep: Callable[[str], bool], sizes: dict[int, int]) -> dict[str, Tensor]:
     found = {}
     for key, tensor in _kept(name, seed, keep):

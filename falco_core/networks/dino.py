@@ -1,13 +1,12 @@
 """DINO's image tower (Caron et al., ICCV 2021), in timm's form: a pairing space without faces in its training."""
 
-import torch
 from timm.data.constants import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 from torch.nn import functional
 
 from falco_core.networks.config import DinoConfig
-from falco_core.networks.resize import resize
+from falco_core.networks.resize import Standardize
 
 
 class Dino(nn.Module):
@@ -24,12 +23,8 @@ class Dino(nn.Module):
             num_heads=config.heads,
             num_classes=0,
         )
-        self.register_buffer("_mean", torch.tensor(IMAGENET_DEFAULT_MEAN)[None, :, None, None], persistent=False)
-        self.register_buffer("_std", torch.tensor(IMAGENET_DEFAULT_STD)[None, :, None, None], persistent=False)
-        self._mean: Tensor
-        self._std: Tensor
+        self.normalize = Standardize(config.image_size, IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD)
 
     def embed(self, images: Tensor) -> Tensor:
         """[N, 3, R, R] in [-1, 1], any R -> [N, width], unit length."""
-        images = ((resize(images, self.config.image_size) + 1.0) / 2.0 - self._mean) / self._std
-        return functional.normalize(self.visual(images), dim=1)
+        return functional.normalize(self.visual(self.normalize(images)), dim=1)

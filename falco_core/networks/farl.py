@@ -5,14 +5,13 @@ OpenAI's CLIP is the same network with other weights, so that its towers are rea
 
 from collections.abc import Sequence
 
-import torch
 from open_clip.tokenizer import SimpleTokenizer
 from open_clip.transformer import QuickGELU, TextTransformer, VisionTransformer
 from torch import Tensor, nn
 from torch.nn import functional
 
 from falco_core.networks.config import FarlConfig, FarlTextConfig
-from falco_core.networks.resize import resize
+from falco_core.networks.resize import Standardize
 
 # Mean and standard deviation of CLIP's training images, which FaRL keeps (values of pixels in [0, 1]).
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
@@ -35,10 +34,7 @@ class Farl(nn.Module):
             output_dim=config.embedding,
             act_layer=QuickGELU,
         )
-        self.register_buffer("_mean", torch.tensor(CLIP_MEAN)[None, :, None, None], persistent=False)
-        self.register_buffer("_std", torch.tensor(CLIP_STD)[None, :, None, None], persistent=False)
-        self._mean: Tensor
-        self._std: Tensor
+        self.normalize = Standardize(config.image_size, CLIP_MEAN, CLIP_STD)
 
     def tokens(self, images: Tensor) -> Tensor:
         """[N, 3, R, R] in [-1, 1], any R -> tokens before the last layer norm [N, T, width], class token first."""
@@ -47,10 +43,6 @@ class Farl(nn.Module):
     def embed(self, images: Tensor) -> Tensor:
         """[N, 3, R, R] in [-1, 1], any R -> [N, E], unit length."""
         return functional.normalize(self.project(self.tokens(images)), dim=1)
-
-    def normalize(self, images: Tensor) -> Tensor:
-        """[N, 3, R, R] in [-1, 1] -> [N, 3, image_size, image_size] as CLIP's towers expect it."""
-        return ((resize(images, self.config.image_size) + 1.0) / 2.0 - self._mean) / self._std
 
     def tokens_of_normalized(self, images: Tensor) -> Tensor:
         """[N, 3, image_size, image_size] -> [N, T, width], without resizing or normalization."""

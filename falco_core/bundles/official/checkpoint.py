@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 from torch.serialization import get_unsafe_globals_in_checkpoint
 
-from falco_core.errors import BundleError
+from falco_core.errors import BundleError, first_line
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
             raise BundleError(
                 f"{path} is a TorchScript archive, which holds code: convert a plain weights file"
             ) from None
-        raise BundleError(f"{path} is damaged, or no checkpoint: {_first_line(error)}") from None
+        raise BundleError(f"{path} is damaged, or no checkpoint: {first_line(error)}") from None
     if not isinstance(content, dict):
         raise BundleError(f"{path} holds a {type(content).__name__}, no named weights")
     return content
@@ -98,8 +98,3 @@ def _what_it_asks(path: Path, error: pickle.UnpicklingError) -> str:
     if names:
         return f"besides weights it holds code or objects ({', '.join(names[:3])}), which falco never loads"
     return "it is damaged, or holds more than weights"
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).splitlines()
-    return lines[0][:160] if lines else type(error).__name__

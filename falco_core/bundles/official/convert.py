@@ -16,7 +16,7 @@ from falco_core.bundles.official.towers import convert_clip, convert_dino, conve
 from falco_core.bundles.official.translate import Converted
 from falco_core.bundles.save import network_entry, save_weights, write_spec
 from falco_core.bundles.spec import BundleSpec, Thresholds
-from falco_core.errors import BundleError
+from falco_core.errors import BundleError, first_line
 from falco_core.networks.config import EncoderConfig, GeneratorConfig
 
 PUBLISHED_LEARNING_RATE = 0.01
@@ -77,7 +77,7 @@ def convert_file(network: str, path: Path) -> list[Converted]:
     try:
         return _CONVERTERS[network](path, content)
     except (ValueError, IndexError) as error:
-        raise BundleError(f"{path}: shapes that no published {network} has: {str(error).splitlines()[0]}") from None
+        raise BundleError(f"{path}: shapes that no published {network} has: {first_line(error)}") from None
 
 
 def _convert_into(folder: Path, files: OfficialFiles, about: About, say: Say) -> BundleSpec:

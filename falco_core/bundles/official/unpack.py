@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Sequence
 from pathlib import Path, PureWindowsPath
 
-from falco_core.errors import FetchError
+from falco_core.errors import FetchError, first_line
 
 GIGABYTE = 1e9
 
@@ -28,9 +28,9 @@ def unpack_member(archive: Path, member: str, target: Path) -> None:
             require_space(target.parent, wanted.size, f"{archive}: {member}")
             _copy(tar, wanted, target)
     except (tarfile.TarError, EOFError, zlib.error) as error:
-        raise FetchError(f"{archive} is no tar archive, or is damaged: {_first_line(error)}") from None
+        raise FetchError(f"{archive} is no tar archive, or is damaged: {first_line(error)}") from None
     except OSError as error:
-        raise FetchError(f"{archive} cannot be unpacked: {_first_line(error)}") from None
+        raise FetchError(f"{archive} cannot be unpacked: {first_line(error)}") from None
 
 
 def require_space(folder: Path, size: int, what: str) -> None:
@@ -85,8 +85,3 @@ def _copy(tar: tarfile.TarFile, wanted: tarfile.TarInfo, target: Path) -> None:
         partial.replace(target)
     finally:
         partial.unlink(missing_ok=True)
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).splitlines()
-    return lines[0][:160] if lines else type(error).__name__

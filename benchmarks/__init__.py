@@ -1,0 +1,1 @@
+"""Measurements, each a command whose output is kept beside it."""
