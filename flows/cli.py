@@ -65,6 +65,21 @@ def init(
 
 
 @app.command()
+def render(
+    out: Annotated[Path, typer.Argument(help="Folder to write; must be new or empty")],
+    people: Annotated[int, typer.Option(min=1, help="How many different people")] = 100,
+    views: Annotated[int, typer.Option(min=1, help="Pictures of each")] = 4,
+    size: Annotated[int, typer.Option(min=64, max=1024, help="Pixels, side of a picture")] = 128,
+    seed: Annotated[int, typer.Option(min=0, help="Another seed gives other people")] = 0,
+) -> None:
+    """Render a dataset of people who do not exist, in CelebA-HQ's folder layout (20 pictures a second on a core)."""
+    from falco_core.rendered.dataset import People, write_dataset
+
+    write_dataset(People(people, views, seed), out, size=size)
+    print(f"dataset: {out}")
+
+
+@app.command()
 def stage(
     name: Annotated[str, typer.Argument(help="align, invert, sample, pair, anonymize, compose, validate, release")],
     project: Annotated[Path, typer.Option(help="Project folder")] = Path(),

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from falco_core.rendered.parameters import same_identity, sample_latents
+from falco_core.rendered.dataset import People
 from falco_core.rendered.renderer import render_aligned
 from falco_core.rendered.train.progress import Progress
 
@@ -25,13 +25,15 @@ class RenderSet:
 
     def latents(self) -> Tensor:
         """[people * views, LATENT_SIZE], the views of a person next to each other."""
-        first = sample_latents(self.people, seed=self.seed)
-        views = [first] + [same_identity(first, seed=self.seed + 7919 * view) for view in range(1, self.views)]
-        return torch.stack(views, dim=1).flatten(0, 1)
+        return self._drawn.latents()
 
     def identities(self) -> Tensor:
         """[people * views] number of the person."""
-        return torch.arange(self.people).repeat_interleave(self.views)
+        return self._drawn.identities()
+
+    @property
+    def _drawn(self) -> People:
+        return People(self.people, self.views, self.seed)
 
 
 @dataclass(frozen=True)
