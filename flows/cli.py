@@ -10,6 +10,7 @@ import typer
 import yaml
 
 from falco_core.errors import FalcoError
+from flows import bundle as bundle_commands
 from flows import models
 
 app = typer.Typer(
@@ -17,6 +18,7 @@ app = typer.Typer(
 )
 
 app.add_typer(models.app, name="models")
+app.add_typer(bundle_commands.app, name="bundle")
 
 Settings = Annotated[
     list[str] | None,

@@ -20,6 +20,7 @@ from falco_core.networks.dino import Dino
 from falco_core.networks.e4e import Encoder
 from falco_core.networks.farl import Farl, FarlText
 from falco_core.networks.heldout import HeldOutRecogniser
+from falco_core.networks.probe import Probe
 from falco_core.networks.stylegan2 import Generator
 
 BUILDERS: dict[str, Callable[[Any], nn.Module]] = {
@@ -31,6 +32,7 @@ BUILDERS: dict[str, Callable[[Any], nn.Module]] = {
     "farl_text": FarlText,
     "clip": Farl,
     "dino": Dino,
+    "probe": Probe,
 }
 """The class of each network that bundle.yaml can name."""
 
@@ -49,6 +51,7 @@ class Bundle:
     farl_text: FarlText | None = None
     clip: Farl | None = None
     dino: Dino | None = None
+    probe: Probe | None = None
 
     def features(self, images: Tensor) -> dict[str, Tensor]:
         """Images [N, 3, R, R] in [-1, 1] -> their unit embeddings [N, E] in every pairing space of the bundle."""

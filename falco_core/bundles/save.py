@@ -15,6 +15,7 @@ from falco_core.networks.config import NetworkConfig
 from falco_core.networks.e4e import Encoder
 from falco_core.networks.farl import Farl
 from falco_core.networks.heldout import HeldOutRecogniser
+from falco_core.networks.probe import Probe
 from falco_core.networks.stylegan2 import Generator
 
 
@@ -24,6 +25,8 @@ def save_weights(weights: Mapping[str, Tensor], path: Path) -> str:
     partial = path.with_name(f".{path.name}.partial")
     try:
         save_file({key: tensor.contiguous() for key, tensor in weights.items()}, partial)
+        # safetensors makes files that only their maker can read.
+        partial.chmod(0o644)
         sha256 = sha256_of(partial)
         partial.replace(path)
     finally:
@@ -72,16 +75,19 @@ def save_bundle(
     recogniser: Recogniser,
     heldout: HeldOutRecogniser,
     farl: Farl,
+    probe: Probe | None = None,
     half: bool = False,
 ) -> BundleSpec:
     """Write a complete bundle to `folder` and return what its bundle.yaml says."""
-    modules: tuple[tuple[str, nn.Module, NetworkConfig], ...] = (
+    modules: list[tuple[str, nn.Module, NetworkConfig]] = [
         ("generator", generator, generator.config),
         ("encoder", encoder, encoder.config),
         ("recogniser", recogniser, recogniser.config),
         ("heldout", heldout, heldout.config),
         ("farl", farl, farl.config),
-    )
+    ]
+    if probe is not None:
+        modules.append(("probe", probe, probe.config))
     networks = {}
     for key, module, sizes in modules:
         path = folder / f"{key}.safetensors"

@@ -11,6 +11,7 @@ from falco_core.networks.config import (
     FarlTextConfig,
     GeneratorConfig,
     HeldOutConfig,
+    ProbeConfig,
     RecogniserConfig,
 )
 
@@ -34,7 +35,7 @@ class NetworkSpec(_Record, Generic[Config]):
 
 
 class NetworkSpecs(_Record):
-    """The five networks of every bundle, and what it may bring besides: a text tower, further pairing spaces."""
+    """The five networks of every bundle, and what it may bring besides: towers, an attribute probe."""
 
     generator: NetworkSpec[GeneratorConfig]
     encoder: NetworkSpec[EncoderConfig]
@@ -44,6 +45,7 @@ class NetworkSpecs(_Record):
     farl_text: NetworkSpec[FarlTextConfig] | None = None
     clip: NetworkSpec[FarlConfig] | None = None
     dino: NetworkSpec[DinoConfig] | None = None
+    probe: NetworkSpec[ProbeConfig] | None = None
 
     def present(self) -> dict[str, NetworkSpec[Any]]:
         """The networks that this bundle has, by name."""

@@ -95,3 +95,11 @@ class DinoConfig(NetworkConfig):
     width: int = Field(768, ge=1)
     layers: int = Field(12, ge=1)
     heads: int = Field(12, ge=1)
+
+
+class ProbeConfig(NetworkConfig):
+    """Which of timm's architectures the attribute probe has, and what it tells."""
+
+    architecture: str = Field(min_length=1)
+    input_size: int = Field(112, ge=16)
+    attributes: tuple[str, ...] = Field(min_length=1)

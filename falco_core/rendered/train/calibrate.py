@@ -17,9 +17,11 @@ from falco_core.networks.arcface import Recogniser
 from falco_core.networks.e4e import Encoder
 from falco_core.networks.farl import Farl
 from falco_core.networks.heldout import HeldOutRecogniser
+from falco_core.networks.probe import Probe
 from falco_core.networks.stylegan2 import Generator
 from falco_core.rendered.parameters import ATTRIBUTES, attributes_of
 from falco_core.rendered.train.cache import Cached
+from falco_core.rendered.train.probe import balanced_accuracy
 from falco_core.rendered.train.recogniser import Verification, embed_all, verify
 from falco_core.rendered.train.sheets import write_sheet
 
@@ -39,6 +41,7 @@ class Networks:
     recogniser: Recogniser
     heldout: HeldOutRecogniser
     farl: Farl
+    probe: Probe
 
 
 def calibrate(
@@ -110,11 +113,8 @@ def attribute_probe(farl: Farl, portraits: Cached, test: Cached, *, count: int =
     answers = fitted @ weights
     cut = (_mean_where(answers, wanted) + _mean_where(answers, 1.0 - wanted)) / 2
     found, truth = judged @ weights > cut, attributes_of(test.latents)
-    right = [
-        (found & truth).sum(0) / truth.sum(0).clamp(min=1),
-        (~found & ~truth).sum(0) / (~truth).sum(0).clamp(min=1),
-    ]
-    return {name: round(float(value), 3) for name, value in zip(ATTRIBUTES, (right[0] + right[1]) / 2, strict=True)}
+    balanced = balanced_accuracy(found, truth).tolist()
+    return {name: round(value, 3) for name, value in zip(ATTRIBUTES, balanced, strict=True)}
 
 
 def _as_shipped(module: nn.Module) -> None:

@@ -19,6 +19,7 @@ from falco_core.rendered.parameters import ATTRIBUTES, LATENT_SIZE, attributes_o
 from falco_core.rendered.train.augment import jitter_frame, jitter_look
 from falco_core.rendered.train.cache import Cached
 from falco_core.rendered.train.mapping import seen_values
+from falco_core.rendered.train.probe import balanced_accuracy
 from falco_core.rendered.train.progress import Progress
 from falco_core.rendered.train.schedule import Training, batches
 
@@ -106,6 +107,4 @@ def attribute_accuracy(towers: Towers, test: Cached, count: int = 400) -> float:
     truth = attributes_of(test.latents[rows])
     found = torch.cat([towers.attributes(test.batch(part)) for part in rows.split(100)])
     towers.train()
-    positive = (found & truth).sum(0) / truth.sum(0).clamp(min=1)
-    negative = (~found & ~truth).sum(0) / (~truth).sum(0).clamp(min=1)
-    return float(((positive + negative) / 2).mean())
+    return float(balanced_accuracy(found, truth).mean())

@@ -17,6 +17,7 @@ from falco_core.networks.arcface import Recogniser
 from falco_core.networks.e4e import Encoder
 from falco_core.networks.farl import Farl
 from falco_core.networks.heldout import HeldOutRecogniser
+from falco_core.networks.probe import Probe
 from falco_core.networks.stylegan2 import Generator
 from falco_core.rendered.train import sets
 from falco_core.rendered.train.cache import Cached, RenderSet, render_set
@@ -24,6 +25,7 @@ from falco_core.rendered.train.calibrate import Networks, calibrate
 from falco_core.rendered.train.encoder import encoder_config, train_encoder
 from falco_core.rendered.train.farl import farl_config, train_farl
 from falco_core.rendered.train.generator import generator_config, train_generator
+from falco_core.rendered.train.probe import probe_config, train_probe
 from falco_core.rendered.train.recogniser import (
     heldout_config,
     recogniser_config,
@@ -31,9 +33,9 @@ from falco_core.rendered.train.recogniser import (
     train_recogniser,
 )
 
-MINUTES = {"generator": 32.0, "heldout": 8.0, "farl": 10.0, "recogniser": 14.0, "encoder": 12.0}
+MINUTES = {"generator": 32.0, "heldout": 8.0, "farl": 10.0, "probe": 8.0, "recogniser": 14.0, "encoder": 12.0}
 """Budgets on one core of a server of 2026 (the encoder: two)."""
-LANES = (("generator",), ("recogniser", "farl", "heldout"))
+LANES = (("generator",), ("recogniser", "farl", "heldout", "probe"))
 """Run side by side, one thread each; encoder and calibration follow when both are done."""
 NAMES = ("renders", *MINUTES, "calibrate", "all")
 VERSION = "1"
@@ -96,6 +98,8 @@ def _train(name: str, work: Path, minutes: float) -> nn.Module:
     portraits = _open(sets.PORTRAITS, work)
     if name == "generator":
         return train_generator(portraits, test, work, minutes=minutes)
+    if name == "probe":
+        return train_probe(portraits, test, work, minutes=minutes)
     if name == "farl":
         return train_farl(portraits, test, work, minutes=minutes)
     generator, recogniser = _trained_generator(work), _trained_recogniser(work)
@@ -110,6 +114,7 @@ def _calibrate(work: Path, out: Path) -> None:
         recogniser=_trained_recogniser(work),
         heldout=_read(HeldOutRecogniser(heldout_config()), work, "heldout"),
         farl=_read(Farl(farl_config()), work, "farl"),
+        probe=_read(Probe(probe_config()), work, "probe"),
     )
     portraits, test = _open(sets.PORTRAITS, work), _open(sets.TEST_PEOPLE, work)
     print(calibrate(networks, portraits, test, out, version=VERSION), flush=True)

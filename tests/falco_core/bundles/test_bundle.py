@@ -39,6 +39,11 @@ def test_a_saved_bundle_loads_ready_for_inference(folder: Path) -> None:
         torch.testing.assert_close(embed(images).norm(dim=1), torch.ones(3))
 
 
+def test_a_bundle_can_be_shared(folder: Path) -> None:
+    for path in folder.iterdir():
+        assert path.stat().st_mode & 0o044 == 0o044, path.name
+
+
 def test_a_changed_file_is_refused_before_it_is_read(folder: Path) -> None:
     with (folder / "encoder.safetensors").open("ab") as file:
         file.write(b"x")

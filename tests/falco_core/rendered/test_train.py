@@ -9,15 +9,23 @@ import torch
 from torch import nn
 
 from falco_core.bundles.bundle import load_bundle
-from falco_core.networks.config import EncoderConfig, FarlConfig, GeneratorConfig, HeldOutConfig, RecogniserConfig
+from falco_core.networks.config import (
+    EncoderConfig,
+    FarlConfig,
+    GeneratorConfig,
+    HeldOutConfig,
+    ProbeConfig,
+    RecogniserConfig,
+)
 from falco_core.networks.stylegan2 import Generator
-from falco_core.rendered.parameters import LATENT_SIZE, PARAMETERS
+from falco_core.rendered.parameters import ATTRIBUTES, LATENT_SIZE, PARAMETERS
 from falco_core.rendered.train.cache import Cached, RenderSet, render_set
 from falco_core.rendered.train.calibrate import Networks, calibrate
 from falco_core.rendered.train.encoder import train_encoder
 from falco_core.rendered.train.farl import train_farl
 from falco_core.rendered.train.generator import train_generator
 from falco_core.rendered.train.mapping import MIDDLE_LAYERS, told_values, write_mapping
+from falco_core.rendered.train.probe import balanced_accuracy, train_probe
 from falco_core.rendered.train.recogniser import train_heldout, train_recogniser
 from falco_core.rendered.train.schedule import Training, batches
 
@@ -36,6 +44,7 @@ CHANNELS, UNITS = (8, 8, 16, 16), (1, 1, 1, 1)
 RECOGNISER = RecogniserConfig(frame_size=32, input_size=16, channels=CHANNELS, units=UNITS, embedding=16)
 ENCODER = EncoderConfig(num_layers=10, w_dim=192, input_size=32, channels=CHANNELS, units=UNITS)
 HELDOUT = HeldOutConfig(architecture="resnet10t", frame_size=32, input_size=32, embedding=16)
+PROBE = ProbeConfig(architecture="resnet10t", input_size=32, attributes=ATTRIBUTES)
 FARL = FarlConfig(image_size=32, patch_size=16, width=16, layers=1, heads=2, embedding=16)
 
 
@@ -63,10 +72,11 @@ def test_all_recipes_end_in_a_bundle_that_loads(people: Cached, test_people: Cac
     recogniser = train_recogniser(people, test_people, tmp_path, minutes=MOMENT, config=RECOGNISER, batch=8)
     heldout = train_heldout(people, test_people, tmp_path, minutes=MOMENT, config=HELDOUT, batch=8)
     farl = train_farl(people, test_people, tmp_path, minutes=MOMENT, config=FARL, batch=8)
+    probe = train_probe(people, test_people, tmp_path, minutes=MOMENT, config=PROBE, batch=8)
     encoder = train_encoder(
         people, test_people, tmp_path, generator, recogniser, minutes=MOMENT, config=ENCODER, batch=4
     )
-    networks = Networks(generator, encoder, recogniser, heldout, farl)
+    networks = Networks(generator, encoder, recogniser, heldout, farl, probe)
     figures = calibrate(networks, people, test_people, tmp_path / "bundle", version="0", samples=4)
     bundle = load_bundle(tmp_path / "bundle")
     assert bundle.spec.resolution == 64
@@ -74,6 +84,17 @@ def test_all_recipes_end_in_a_bundle_that_loads(people: Cached, test_people: Cac
     assert (tmp_path / "bundle" / "sheet.png").stat().st_size > 0
     codes = bundle.encoder(test_people.batch(torch.arange(2)))
     assert bundle.generator.synthesize(codes).isfinite().all()
+    assert bundle.probe is not None
+    assert bundle.probe.found(test_people.batch(torch.arange(2))).shape == (2, len(ATTRIBUTES))
+
+
+def test_balanced_accuracy_is_a_half_for_a_constant_answer() -> None:
+    truth = torch.tensor([[True, True], [False, True], [False, False], [False, True]])
+    always = torch.ones(4, 2, dtype=torch.bool)
+    torch.testing.assert_close(balanced_accuracy(always, truth), torch.tensor([0.5, 0.5]))
+    torch.testing.assert_close(balanced_accuracy(truth, truth), torch.ones(2))
+    found = torch.tensor([[True, True], [True, False], [False, False], [False, True]])
+    torch.testing.assert_close(balanced_accuracy(found, truth), torch.tensor([(1 + 2 / 3) / 2, (2 / 3 + 1) / 2]))
 
 
 def test_a_stopped_training_goes_on_where_it_was(people: Cached, test_people: Cached, tmp_path: Path) -> None:
