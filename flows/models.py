@@ -64,7 +64,7 @@ def fetch(
         print(f"{upstream.file}: {upstream.licence} ({upstream.licence_url})")
     if not accept_licence:
         raise FetchError("read these licences; if you accept them, run the command again with --accept-licence")
-    downloads = falco_home() / "downloads"
+    downloads = falco_home() / f"downloads-{bundle}"
     files = _obtain_all(wanted, downloads, folder)
     licence = "; ".join(dict.fromkeys(f"{upstream.network}: {upstream.licence}" for upstream in wanted))
     convert_bundle(OfficialFiles(**files), folder, About(bundle, licence=licence))

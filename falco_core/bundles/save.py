@@ -5,11 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from falco_core.bundles.catalogue import SPEC_FILE, sha256_of
 from falco_core.bundles.spec import BundleSpec, Thresholds
+from falco_core.errors import BundleError, first_line
 from falco_core.networks.arcface import Recogniser
 from falco_core.networks.config import NetworkConfig
 from falco_core.networks.e4e import Encoder
@@ -29,6 +31,8 @@ def save_weights(weights: Mapping[str, Tensor], path: Path) -> str:
         partial.chmod(0o644)
         sha256 = sha256_of(partial)
         partial.replace(path)
+    except (OSError, SafetensorError) as error:
+        raise BundleError(f"{path} cannot be written: {first_line(error)}") from None
     finally:
         partial.unlink(missing_ok=True)
     return sha256

@@ -8,6 +8,7 @@ from safetensors.torch import load_file, save_file
 
 from falco_core.bundles import bundle_folder, list_bundles, load_spec
 from falco_core.bundles.bundle import load_bundle
+from falco_core.bundles.save import save_weights
 from falco_core.errors import BundleError
 
 
@@ -91,3 +92,13 @@ def test_the_shipped_bundle_is_whole_and_small() -> None:
     assert mini.ready, mini.detail
     weights = bundle_folder("mini").glob("*.safetensors")
     assert sum(path.stat().st_size for path in weights) < 40e6
+
+
+def test_a_disk_that_takes_no_more_is_one_line_and_leaves_nothing(tmp_path: Path) -> None:
+    # A folder in the file's place: the last step of writing fails as a full disk would.
+    target = tmp_path / "weights.safetensors"
+    (target / "in the way").mkdir(parents=True)
+    with pytest.raises(BundleError, match="cannot be written") as error:
+        save_weights({"a": torch.zeros(2)}, target)
+    assert "\n" not in str(error.value)
+    assert [path.name for path in tmp_path.iterdir()] == ["weights.safetensors"]
