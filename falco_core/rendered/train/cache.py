@@ -38,18 +38,27 @@ class RenderSet:
 
 @dataclass(frozen=True)
 class Cached:
-    """A rendered set: images uint8 [N, 3, S, S] (memory-mapped), latents [N, P], identities [N]."""
+    """A rendered set: images uint8 [N, 3, S, S] (memory-mapped), latents [N, P] and identities [N] on a device."""
 
     images: np.ndarray
     latents: Tensor
     identities: Tensor
 
+    @property
+    def device(self) -> torch.device:
+        """Where the latents are and the batches come to."""
+        return self.latents.device
+
+    def on(self, device: str) -> "Cached":
+        """The same set with its batches on `device`; the pictures stay on disk."""
+        return Cached(self.images, self.latents.to(device), self.identities.to(device))
+
     def batch(self, rows: Tensor) -> Tensor:
         """Images [B, 3, S, S] in [-1, 1]."""
-        return torch.from_numpy(self.images[rows.numpy()]).float() / 127.5 - 1.0
+        return torch.from_numpy(self.images[rows.cpu().numpy()]).to(self.device).float() / 127.5 - 1.0
 
 
-def render_set(chosen: RenderSet, work: Path, *, size: int) -> Cached:
+def render_set(chosen: RenderSet, work: Path, *, size: int, device: str = "cpu") -> Cached:
     """Render what is missing of `chosen` under `work`, then open it."""
     path = work / f"{chosen.name}-{size}px-{chosen.people}x{chosen.views}-seed{chosen.seed}.npy"
     latents = chosen.latents()
@@ -62,10 +71,10 @@ def render_set(chosen: RenderSet, work: Path, *, size: int) -> Cached:
     images = np.lib.format.open_memmap(path, mode="r+" if done < len(latents) else "r")
     progress = Progress(f"renders {chosen.name}")
     while done < len(latents):
-        rendered = render_aligned(latents[done : done + CHUNK], size=size).images
+        rendered = render_aligned(latents[done : done + CHUNK].to(device), size=size).images.cpu()
         images[done : done + len(rendered)] = ((rendered + 1.0) * 127.5).round().clamp(0, 255).byte().numpy()
         done += len(rendered)
         images.flush()
         done_file.write_text(str(done))
         progress.say(f"{done}/{len(latents)}")
-    return Cached(images, latents, chosen.identities())
+    return Cached(images, latents, chosen.identities()).on(device)

@@ -52,7 +52,11 @@ def train_encoder(
     """Train for `minutes` against a frozen generator and recogniser."""
     torch.manual_seed(5)
     generator, recogniser = generator.eval().requires_grad_(False), recogniser.eval().requires_grad_(False)
-    encoder: Encoder = Encoder(config or encoder_config(generator)).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    encoder: Encoder = Encoder(config or encoder_config(generator))
+    device = portraits.device
+    generator.to(device)
+    recogniser.to(device)
+    encoder.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     encoder.latent_avg.copy_(generator.w_mean.expand_as(encoder.latent_avg))
     spread = w_spread(generator)
     optimizer = torch.optim.AdamW(encoder.parameters(), betas=(0.9, 0.99), weight_decay=0.01)
@@ -63,7 +67,7 @@ def train_encoder(
     for step in training.steps():
         rows = batches(len(portraits.latents), batch, step=step.number, seed=5)
         target = portraits.batch(rows)
-        with torch.autocast("cpu", dtype=torch.bfloat16):
+        with torch.autocast(device.type, dtype=torch.bfloat16):
             codes = encoder(jitter_sharpness(jitter_frame(target, amount=FRAME_JITTER))).float()
         with torch.no_grad():
             known = generator.broadcast(generator.map(portraits.latents[rows]))
@@ -86,7 +90,7 @@ def train_encoder(
 
 def picture_loss(generator: Generator, recogniser: Recogniser, codes: Tensor, target: Tensor) -> Tensor:
     """Pyramid and identity loss of the reconstructions, a scalar."""
-    with torch.autocast("cpu", dtype=torch.bfloat16):
+    with torch.autocast(codes.device.type, dtype=torch.bfloat16):
         images = generator.synthesize(codes).float()
     identity = (recogniser(images) * recogniser(target)).sum(dim=1)
     loss: Tensor = pyramid_loss(generated=images, target=target) + IDENTITY_WEIGHT * (1.0 - identity)
@@ -102,7 +106,7 @@ def deltas(codes: Tensor) -> Tensor:
 def w_spread(generator: Generator, count: int = 10_000) -> Tensor:
     """Standard deviation of w over z [D]; 1 for entries that never change."""
     z = torch.randn(count, generator.config.z_dim, generator=torch.Generator().manual_seed(0))
-    spread = generator.map(z).std(dim=0)
+    spread = generator.map(z.to(generator.w_mean.device)).std(dim=0)
     return torch.where(spread > 1e-3, spread, 1.0)
 
 

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -33,108 +34,168 @@ from falco_core.rendered.train.recogniser import (
     train_recogniser,
 )
 
-MINUTES = {"generator": 32.0, "heldout": 8.0, "farl": 10.0, "probe": 8.0, "recogniser": 14.0, "encoder": 12.0}
-"""Budgets on one core of a server of 2026 (the encoder: two)."""
-LANES = (("generator",), ("recogniser", "farl", "heldout", "probe"))
-"""Run side by side, one thread each; encoder and calibration follow when both are done."""
-NAMES = ("renders", *MINUTES, "calibrate", "all")
-VERSION = "1"
+RECIPES = ("generator", "heldout", "farl", "probe", "recogniser", "encoder")
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What `all` may take: minutes per recipe, which recipes run side by side, where, in how large batches.
+
+    Lanes run at the same time, the recipes of a lane one after the other; the encoder follows when all are done.
+    """
+
+    device: str
+    minutes: dict[str, float]
+    lanes: tuple[tuple[str, ...], ...]
+    larger_batches: int = 1
+    people: float = 1.0
+    """Share of the people of `sets` that are rendered."""
+
+
+BUDGETS = {
+    "cpu": Budget(
+        device="cpu",
+        minutes={"generator": 110, "heldout": 25, "farl": 35, "probe": 20, "recogniser": 30, "encoder": 35},
+        lanes=(("generator",), ("recogniser", "farl", "heldout", "probe")),
+    ),
+    "gpu": Budget(
+        device="cuda",
+        minutes={"generator": 14, "heldout": 2.5, "farl": 3.5, "probe": 1.5, "recogniser": 2.5, "encoder": 4},
+        lanes=(("recogniser", "farl", "heldout", "probe", "generator"),),
+        larger_batches=8,
+    ),
+    "trial": Budget(
+        device="cpu",
+        minutes=dict.fromkeys(RECIPES, 0.03),
+        lanes=(("generator",), ("recogniser", "farl", "heldout", "probe")),
+        people=0.005,
+    ),
+}
+"""About three hours on two cores of a server of 2026, renders included; about half an hour on one GPU; two minutes to
+see that everything runs, for a bundle that is good for nothing.
+"""
+NAMES = ("renders", *RECIPES, "calibrate", "all")
+VERSION = "2"
 _RENDERED: tuple[RenderSet, ...] = (sets.TEST_PEOPLE, sets.RECOGNISER_PEOPLE, sets.HELDOUT_PEOPLE, sets.PORTRAITS)
 
 Network = TypeVar("Network", bound=nn.Module)
 
 
-def run(name: str, work: Path, *, minutes: float | None, threads: int, out: Path | None = None) -> None:
-    """Run one recipe, or `all`; `minutes` is that recipe's budget (for `all`: the sum over both lanes' longest)."""
-    torch.set_num_threads(threads)
+@dataclass(frozen=True)
+class Job:
+    """A place to work in, and how: everything a recipe needs to know of its surroundings."""
+
+    work: Path
+    budget: str
+    threads: int
+
+    @property
+    def terms(self) -> Budget:
+        """What the budget says."""
+        return BUDGETS[self.budget]
+
+    def weights(self, name: str) -> Path:
+        """The file of a trained network."""
+        return self.work / f"{name}.safetensors"
+
+    def open(self, chosen: RenderSet) -> Cached:
+        """A rendered set; what is missing of it is rendered first."""
+        people = max(int(chosen.people * self.terms.people), 8)
+        return render_set(replace(chosen, people=people), self.work, size=sets.SIZE, device=self.terms.device)
+
+
+def run(name: str, job: Job, *, minutes: float | None = None, out: Path | None = None) -> None:
+    """Run one recipe, or `all`; `minutes` replaces that recipe's budget (for `all`: that of all together)."""
+    torch.set_num_threads(job.threads)
     if name == "all":
-        _run_all(work, minutes=minutes, threads=threads, out=out)
+        _run_all(job, minutes=minutes, out=out)
     elif name == "renders":
-        _render_all(work, processes=threads)
+        _render_all(job)
     elif name == "calibrate":
-        _calibrate(work, out or bundle_folder("mini"))
+        _calibrate(job, out or bundle_folder("mini"))
     else:
-        network = _train(name, work, MINUTES[name] if minutes is None else minutes)
-        save_network(network, _weights(work, name), half=False)
+        network = _train(name, job, job.terms.minutes[name] if minutes is None else minutes)
+        save_network(network, job.weights(name), half=False)
 
 
-def _run_all(work: Path, *, minutes: float | None, threads: int, out: Path | None) -> None:
-    scale = 1.0 if minutes is None else minutes / (MINUTES["generator"] + MINUTES["encoder"])
-    _render_all(work, processes=threads)
-    with ThreadPoolExecutor(len(LANES)) as pool:
-        for lane in [pool.submit(_run_lane, lane, work, scale, max(threads // 2, 1)) for lane in LANES]:
+def _run_all(job: Job, *, minutes: float | None, out: Path | None) -> None:
+    longest = max(sum(job.terms.minutes[name] for name in lane) for lane in job.terms.lanes)
+    scale = 1.0 if minutes is None else minutes / (longest + job.terms.minutes["encoder"])
+    _render_all(job)
+    with ThreadPoolExecutor(len(job.terms.lanes)) as pool:
+        threads = max(job.threads // len(job.terms.lanes), 1)
+        for lane in [pool.submit(_run_lane, lane, job, scale, threads) for lane in job.terms.lanes]:
             lane.result()
-    _run_lane(("encoder",), work, scale, threads)
-    _calibrate(work, out or bundle_folder("mini"))
+    _run_lane(("encoder",), job, scale, job.threads)
+    _calibrate(job, out or bundle_folder("mini"))
 
 
-def _run_lane(names: Sequence[str], work: Path, scale: float, threads: int) -> None:
+def _run_lane(names: Sequence[str], job: Job, scale: float, threads: int) -> None:
     for name in names:
-        if not _weights(work, name).exists():
-            options = ["--work", str(work), "--minutes", str(MINUTES[name] * scale), "--threads", str(threads)]
+        if not job.weights(name).exists():
+            options = ["--work", str(job.work), "--minutes", str(job.terms.minutes[name] * scale)]
+            options += ["--threads", str(threads), "--budget", job.budget]
             subprocess.run([sys.executable, "-m", "falco_core.rendered.train", name, *options], check=True)
 
 
-def _render_all(work: Path, *, processes: int) -> None:
-    with ProcessPoolExecutor(processes, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-        for job in [pool.submit(_render, chosen, work) for chosen in reversed(_RENDERED)]:
-            job.result()
+def _render_all(job: Job) -> None:
+    if job.terms.device != "cpu":
+        for chosen in _RENDERED:
+            job.open(chosen)
+        return
+    with ProcessPoolExecutor(job.threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        for rendered in [pool.submit(_render, chosen, job) for chosen in reversed(_RENDERED)]:
+            rendered.result()
 
 
-def _render(chosen: RenderSet, work: Path) -> None:
-    render_set(chosen, work, size=sets.SIZE)
+def _render(chosen: RenderSet, job: Job) -> None:
+    job.open(chosen)
 
 
-def _open(chosen: RenderSet, work: Path) -> Cached:
-    return render_set(chosen, work, size=sets.SIZE)
-
-
-def _train(name: str, work: Path, minutes: float) -> nn.Module:
-    test = _open(sets.TEST_PEOPLE, work)
+def _train(name: str, job: Job, minutes: float) -> nn.Module:
+    test, work, larger = job.open(sets.TEST_PEOPLE), job.work, job.terms.larger_batches
     if name == "recogniser":
-        return train_recogniser(_open(sets.RECOGNISER_PEOPLE, work), test, work, minutes=minutes)
+        people = job.open(sets.RECOGNISER_PEOPLE)
+        return train_recogniser(people, test, work, minutes=minutes, batch=64 * larger)
     if name == "heldout":
-        return train_heldout(_open(sets.HELDOUT_PEOPLE, work), test, work, minutes=minutes)
-    portraits = _open(sets.PORTRAITS, work)
+        return train_heldout(job.open(sets.HELDOUT_PEOPLE), test, work, minutes=minutes, batch=64 * larger)
+    portraits = job.open(sets.PORTRAITS)
     if name == "generator":
-        return train_generator(portraits, test, work, minutes=minutes)
+        return train_generator(portraits, test, work, minutes=minutes, batch=8 * larger)
     if name == "probe":
-        return train_probe(portraits, test, work, minutes=minutes)
+        return train_probe(portraits, test, work, minutes=minutes, batch=48 * larger)
     if name == "farl":
-        return train_farl(portraits, test, work, minutes=minutes)
-    generator, recogniser = _trained_generator(work), _trained_recogniser(work)
-    return train_encoder(portraits, test, work, generator, recogniser, minutes=minutes)
+        return train_farl(portraits, test, work, minutes=minutes, batch=32 * larger)
+    generator, recogniser = _trained_generator(job), _trained_recogniser(job)
+    return train_encoder(portraits, test, work, generator, recogniser, minutes=minutes, batch=16 * larger)
 
 
-def _calibrate(work: Path, out: Path) -> None:
-    generator = _trained_generator(work)
+def _calibrate(job: Job, out: Path) -> None:
+    generator = _trained_generator(job)
     networks = Networks(
         generator=generator,
-        encoder=_read(Encoder(encoder_config(generator)), work, "encoder"),
-        recogniser=_trained_recogniser(work),
-        heldout=_read(HeldOutRecogniser(heldout_config()), work, "heldout"),
-        farl=_read(Farl(farl_config()), work, "farl"),
-        probe=_read(Probe(probe_config()), work, "probe"),
+        encoder=_read(Encoder(encoder_config(generator)), job, "encoder"),
+        recogniser=_trained_recogniser(job),
+        heldout=_read(HeldOutRecogniser(heldout_config()), job, "heldout"),
+        farl=_read(Farl(farl_config()), job, "farl"),
+        probe=_read(Probe(probe_config()), job, "probe"),
     )
-    portraits, test = _open(sets.PORTRAITS, work), _open(sets.TEST_PEOPLE, work)
+    portraits, test = job.open(sets.PORTRAITS).on("cpu"), job.open(sets.TEST_PEOPLE).on("cpu")
     print(calibrate(networks, portraits, test, out, version=VERSION), flush=True)
 
 
-def _trained_generator(work: Path) -> Generator:
-    return _read(Generator(generator_config()), work, "generator")
+def _trained_generator(job: Job) -> Generator:
+    return _read(Generator(generator_config()), job, "generator")
 
 
-def _trained_recogniser(work: Path) -> Recogniser:
-    return _read(Recogniser(recogniser_config()), work, "recogniser")
+def _trained_recogniser(job: Job) -> Recogniser:
+    return _read(Recogniser(recogniser_config()), job, "recogniser")
 
 
-def _read(network: Network, work: Path, name: str) -> Network:
-    path = _weights(work, name)
+def _read(network: Network, job: Job, name: str) -> Network:
+    path = job.weights(name)
     if not path.is_file():
-        raise SystemExit(f"{path} is missing: run `python -m falco_core.rendered.train {name} --work {work}` first")
+        command = f"python -m falco_core.rendered.train {name} --work {job.work}"
+        raise SystemExit(f"{path} is missing: run `{command}` first")
     network.load_state_dict(load_file(path))
     return network.eval().requires_grad_(False)
-
-
-def _weights(work: Path, name: str) -> Path:
-    return work / f"{name}.safetensors"

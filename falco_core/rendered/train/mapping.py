@@ -90,7 +90,7 @@ def write_mapping(generator: Generator) -> None:
 def hold_bands(generator: Generator) -> None:
     """Keep training from giving a layer's style entries of w that are not its own (their weights stay 0)."""
     for layer, style in enumerate_styles(generator):
-        style.weight.register_hook(partial(torch.mul, heeded_entries(layer).float()))
+        style.weight.register_hook(partial(torch.mul, heeded_entries(layer).float().to(style.weight.device)))
 
 
 def enumerate_styles(generator: Generator) -> Iterator[tuple[int, Dense]]:

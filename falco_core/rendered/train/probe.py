@@ -25,7 +25,7 @@ def train_probe(
 ) -> Probe:
     """Train for `minutes`; rare attributes weigh as much as frequent ones, so that a logit of 0 is the fair cut."""
     torch.manual_seed(6)
-    probe = Probe(config or probe_config())
+    probe = Probe(config or probe_config()).to(portraits.device)
     truth = attributes_of(portraits.latents).float()
     share = truth.mean(dim=0).clamp(0.01, 0.99)
     optimizer = torch.optim.AdamW(probe.parameters(), betas=(0.9, 0.99), weight_decay=0.05)

@@ -110,6 +110,8 @@ def _train(
     head: ArcFaceHead = ArcFaceHead(network.config.embedding, int(people.identities.max()) + 1)
     known = identity_values(people.latents)
     readout: nn.Linear = nn.Linear(network.config.embedding, known.shape[1])
+    for module in (network, head, readout):
+        module.to(people.device)
     weights = [*network.parameters(), *head.parameters(), *readout.parameters()]
     optimizer = torch.optim.AdamW(weights, betas=(0.9, 0.99), weight_decay=0.02)
     parts = {"network": network, "head": head, "readout": readout, "optimizer": optimizer}
@@ -147,7 +149,7 @@ def verify(network: Callable[[Tensor], Tensor], test: Cached) -> Verification:
     own, strangers = cosines[alike & above], cosines[~alike & above].sort().values
     # Balanced accuracy is highest just at one of the own cosines.
     cuts = own.sort().values
-    kept = 1.0 - torch.arange(len(cuts)) / len(cuts)
+    kept = 1.0 - torch.arange(len(cuts), device=cuts.device) / len(cuts)
     refused = torch.searchsorted(strangers, cuts) / len(strangers)
     threshold = float(strangers[math.ceil(0.99 * len(strangers)) - 1])
     accepted = float((own >= threshold).float().mean())

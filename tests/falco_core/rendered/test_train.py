@@ -25,6 +25,7 @@ from falco_core.rendered.train.encoder import train_encoder
 from falco_core.rendered.train.farl import train_farl
 from falco_core.rendered.train.generator import train_generator
 from falco_core.rendered.train.mapping import MIDDLE_LAYERS, told_values, write_mapping
+from falco_core.rendered.train.patches import Critic
 from falco_core.rendered.train.probe import balanced_accuracy, train_probe
 from falco_core.rendered.train.recogniser import train_heldout, train_recogniser
 from falco_core.rendered.train.schedule import Training, batches
@@ -86,6 +87,28 @@ def test_all_recipes_end_in_a_bundle_that_loads(people: Cached, test_people: Cac
     assert bundle.generator.synthesize(codes).isfinite().all()
     assert bundle.probe is not None
     assert bundle.probe.found(test_people.batch(torch.arange(2))).shape == (2, len(ATTRIBUTES))
+
+
+def test_the_critic_learns_to_tell_blur_from_sharpness_and_says_so_to_the_generator() -> None:
+    torch.manual_seed(0)
+    critic = Critic(torch.device("cpu"), learning_rate=2e-3)
+    sharp = torch.randn(16, 3, 64, 64).clamp(-1, 1)
+    blurred = nn.functional.avg_pool2d(sharp, 5, stride=1, padding=2).requires_grad_(True)
+    first = float(critic.ask(blurred, sharp))
+    for _ in range(30):
+        critic.ask(blurred, sharp)
+        critic.learn()
+    last = critic.ask(blurred, sharp)
+    assert float(last) > first + 0.3
+    (gradient,) = torch.autograd.grad(last, [blurred])
+    assert gradient.abs().sum() > 0
+    before = [weight.clone() for weight in critic.network.parameters()]
+    critic.learn()
+    critic.learn()
+    changed = [weight.clone() for weight in critic.network.parameters()]
+    assert any(not torch.equal(a, b) for a, b in zip(before, changed, strict=True))
+    critic.learn()
+    assert all(torch.equal(a, b) for a, b in zip(changed, critic.network.parameters(), strict=True))
 
 
 def test_balanced_accuracy_is_a_half_for_a_constant_answer() -> None:
