@@ -4,9 +4,9 @@ from falco_core.reasons import Reason
 
 
 def first_line(error: Exception) -> str:
-    """What a foreign exception says, short enough to be part of one of our lines."""
-    lines = str(error).splitlines()
-    return lines[0][:160] if lines else type(error).__name__
+    """What a foreign exception says first, short enough to be part of one of our lines."""
+    sentence = str(error).strip().splitlines()[0].split(". ")[0] if str(error).strip() else type(error).__name__
+    return sentence[:160]
 
 
 class FalcoError(Exception):

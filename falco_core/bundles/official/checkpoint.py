@@ -58,7 +58,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
             raise BundleError(
                 f"{path} is a TorchScript archive, which holds code: convert a plain weights file"
             ) from None
-        raise BundleError(f"{path} is damaged, or no checkpoint: {first_line(error)}") from None
+        raise BundleError(f"{path} is damaged, or no checkpoint; get it again: {first_line(error)}") from None
     if not isinstance(content, dict):
         raise BundleError(f"{path} holds a {type(content).__name__}, no named weights")
     return content

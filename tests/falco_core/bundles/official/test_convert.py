@@ -284,10 +284,10 @@ def truncated(path: Path) -> None:
 
 FILES: dict[str, tuple[Callable[[Path], object], str]] = {
     "missing": (lambda path: None, "no such file"),
-    "empty": (lambda path: path.touch(), "damaged, or no checkpoint"),
+    "empty": (lambda path: path.touch(), "damaged, or no checkpoint; get it again"),
     "text": (lambda path: path.write_text("version https://git-lfs.github.com/spec/v1\n"), "refused|damaged"),
     "web page": (lambda path: path.write_text("<!doctype html><title>Sign in</title>"), "refused|damaged"),
-    "truncated": (truncated, "damaged, or no checkpoint"),
+    "truncated": (truncated, "damaged, or no checkpoint; get it again"),
     "torchscript": (torchscript, "TorchScript archive"),
     "pickle": (bare_pickle, "refused"),
     "list": (lambda path: torch.save([torch.zeros(2)], path), "holds a list"),
