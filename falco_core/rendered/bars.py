@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from falco_core.bundles.bundle import Bundle, load_bundle
 from falco_core.bundles.catalogue import bundle_folder
@@ -20,6 +19,7 @@ from falco_core.faces.detect import Detector
 from falco_core.rendered.dataset import People
 from falco_core.rendered.parameters import Values, attributes_of
 from falco_core.rendered.renderer import render_aligned
+from falco_core.rendered.sensor import blurred
 from falco_core.rendered.train.probe import balanced_accuracy
 from falco_core.tensors import to_pixels
 
@@ -244,14 +244,7 @@ def frechet_distance(one: Tensor, other: Tensor) -> float:
 
 def fine_energy(images: Tensor, deviation: float = 1.0) -> float:
     """Mean square of what a Gaussian blur of `deviation` pixels takes away."""
-    reach = 4
-    place = torch.arange(-reach, reach + 1)
-    kernel = torch.exp(-0.5 * (place / deviation).square())
-    kernel = (kernel / kernel.sum()).expand(images.shape[1], 1, -1)
-    padded = functional.pad(images, (reach, reach, reach, reach), mode="reflect")
-    across = functional.conv2d(padded, kernel[:, :, None], groups=images.shape[1])
-    blurred = functional.conv2d(across, kernel[:, :, :, None], groups=images.shape[1])
-    return float((images - blurred).square().mean())
+    return float((images - blurred(images, deviation)).square().mean())
 
 
 def table(figures: Sequence[Figure]) -> str:

@@ -20,14 +20,15 @@ def _one(image: Tensor, seed: int, number: int) -> Tensor:
     draw = np.random.Generator(np.random.Philox(key=[seed, number]))
     blur, noise = draw.uniform(0, MAX_BLUR) * image.shape[-1] / 128, draw.uniform(0, MAX_NOISE)
     grain = torch.from_numpy(draw.standard_normal(image.shape, dtype=np.float32)).to(image.device)
-    return (_blurred(image, blur) + noise * grain).clamp(-1, 1)
+    return (blurred(image, blur) + noise * grain).clamp(-1, 1)
 
 
-def _blurred(image: Tensor, deviation: float) -> Tensor:
-    reach = int(3 * deviation) + 1
-    place = torch.arange(-reach, reach + 1, device=image.device)
+def blurred(images: Tensor, deviation: float) -> Tensor:
+    """Images [N, C, S, S] through a Gaussian blur of `deviation` pixels."""
+    reach, channels = int(3 * deviation) + 1, images.shape[1]
+    place = torch.arange(-reach, reach + 1, device=images.device)
     kernel = torch.exp(-0.5 * (place / max(deviation, 1e-3)).square())
-    kernel = (kernel / kernel.sum()).expand(3, 1, -1)
-    padded = functional.pad(image, (reach, reach, reach, reach), mode="replicate")
-    across = functional.conv2d(padded, kernel[:, :, None], groups=3)
-    return functional.conv2d(across, kernel[:, :, :, None], groups=3)
+    kernel = (kernel / kernel.sum()).expand(channels, 1, -1)
+    padded = functional.pad(images, (reach, reach, reach, reach), mode="replicate")
+    across = functional.conv2d(padded, kernel[:, :, None], groups=channels)
+    return functional.conv2d(across, kernel[:, :, :, None], groups=channels)
