@@ -8,19 +8,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from falco_core.faces.align import sample
+from falco_core.faces.mask import Oval, face_oval, oval_mask
 
-# The face oval in units of the distances between the landmarks. Generous: it must cover brows, cheeks and chin of
-# every face, since whatever lies outside of it stays the original.
-HALF_WIDTH_EYES = 1.05
-HALF_WIDTH_HEIGHT = 0.88
-ABOVE_EYES = 0.82
-BELOW_MOUTH = 0.92
-"""A laughing mouth's corners are far above its chin."""
-TURN_WIDENS = 0.5
-TURN_SHIFTS = 0.6
-"""Per offset of the nose: a turned face shows more cheek and jaw behind the eyes, and its nose still lies inside."""
-# Squarer than an ellipse, for jaws.
-EXPONENT = 2.4
 MAX_COLOUR_SHIFT = 48.0
 
 
@@ -30,48 +19,6 @@ class Pasted:
 
     pixels: np.ndarray
     region: np.ndarray
-
-
-@dataclass(frozen=True)
-class Oval:
-    """The face's outline in the photo: centre and axes [2] as unit vectors, half sizes in pixels."""
-
-    centre: np.ndarray
-    across: np.ndarray
-    down: np.ndarray
-    half_width: float
-    up_size: float
-    down_size: float
-
-    def distance(self, positions: np.ndarray) -> np.ndarray:
-        """positions [h, w, 2] -> [h, w]: 0 at the centre, 1 on the outline."""
-        offset = positions - self.centre
-        x = np.abs(offset @ self.across) / self.half_width
-        y = offset @ self.down
-        y = np.where(y < 0, -y / self.up_size, y / self.down_size)
-        distance: np.ndarray = (x**EXPONENT + y**EXPONENT) ** (1 / EXPONENT)
-        return distance
-
-
-def face_oval(landmarks: np.ndarray) -> Oval:
-    """The oval that covers the face of landmarks [5, 2], from above the brows to below the chin."""
-    points = np.asarray(landmarks, dtype=np.float64)
-    eye, mouth = points[:2].mean(axis=0), points[3:].mean(axis=0)
-    height = max(float(np.hypot(*(mouth - eye))), 1e-6)
-    width = float(np.hypot(*(points[1] - points[0])))
-    down = (mouth - eye) / height
-    across = np.array([down[1], -down[0]])
-    # On a turned face the eyes move together, so the height decides; the nose says to which side it is turned.
-    turned = float((points[2] - (eye + mouth) / 2) @ across)
-    centre = (eye + mouth) / 2 - TURN_SHIFTS * turned * across
-    return Oval(
-        centre=centre,
-        across=across,
-        down=down,
-        half_width=max(HALF_WIDTH_EYES * width, HALF_WIDTH_HEIGHT * height + TURN_WIDENS * abs(turned)),
-        up_size=(0.5 + ABOVE_EYES) * height,
-        down_size=(0.5 + BELOW_MOUTH) * height,
-    )
 
 
 def paste(pixels: np.ndarray, crop: np.ndarray, *, quad: np.ndarray, landmarks: np.ndarray, feather: float) -> Pasted:
@@ -88,7 +35,7 @@ def paste(pixels: np.ndarray, crop: np.ndarray, *, quad: np.ndarray, landmarks: 
         return Pasted(pixels.copy(), region)
     rows, columns = box
     positions = _centres(rows, columns)
-    mask = _mask(oval, positions, feather * side)
+    mask = oval_mask(oval, positions, feather * side)
     old = pixels[rows, columns].astype(np.float32)
     new = _warped(crop, quad, positions)
     new = new + _colour_shift(old=old, new=new, inside=mask >= 1.0)
@@ -114,13 +61,6 @@ def _centres(rows: slice, columns: slice) -> np.ndarray:
     """Positions [h, w, 2] of pixel centres."""
     y, x = np.mgrid[rows, columns]
     return np.stack([x, y], axis=-1) + 0.5
-
-
-def _mask(oval: Oval, positions: np.ndarray, feather: float) -> np.ndarray:
-    """1 inside the oval, smoothly to 0 over `feather` pixels outside of it: [h, w]."""
-    nearest = min(oval.half_width, oval.up_size, oval.down_size)
-    way = np.clip((oval.distance(positions) - 1.0) * nearest / max(feather, 1e-6), 0.0, 1.0)
-    return (1.0 - way * way * (3.0 - 2.0 * way)).astype(np.float32)
 
 
 def _warped(crop: np.ndarray, quad: np.ndarray, positions: np.ndarray) -> np.ndarray:

@@ -62,6 +62,8 @@ def _lids(v: Values, f: Features, *, ax: Tensor, py: Tensor, front: Tensor) -> _
     openness = (1 - 0.22 * v.squint - 0.20 * f.smile) * (1 + 0.12 * v.eye_size) * (1 - 0.14 * v.male)
     upper = (0.082 + 0.013 * v.eye_lid) * openness * room**0.62 * (1 - 0.12 * u)
     lower = -(0.054 - 0.012 * f.smile) * openness * room**0.85 * (1 + 0.12 * u)
+    # Closed lids meet near the lower one.
+    upper = upper + v.eyes_closed * (0.9 * lower - upper)
     opened = smooth_step(0.007, -0.007, height - upper) * smooth_step(-0.007, 0.007, height - lower)
     return _Lids(u, height, upper, lower, opened * smooth_step(1.02, 0.93, u.abs()) * front)
 

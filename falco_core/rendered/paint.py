@@ -52,9 +52,9 @@ def _skin(v: Values, f: Features, p: Palette, *, px: Tensor, py: Tensor, ax: Ten
     fold = bell((ax - fold_x) / 0.025) * bell((py - 0.5 * (f.nose_y + f.mouth_y)) / 0.14)
     fold = fold * (0.04 + 0.40 * v.age + 0.30 * f.smile)
     lines = sum(bell((py - f.brow_y - up - 0.02 * ax) / 0.014) for up in (0.15, 0.23, 0.31))
-    lines = lines * bell(px / 0.38) * 0.26 * (v.age - 0.45).clamp(min=0)
+    lines = lines * bell(px / 0.38) * 0.45 * (v.age - 0.45).clamp(min=0)
     crow = bell((ax - f.eye_x - 0.215) / 0.05) * (0.5 + 0.5 * torch.cos(95 * (py + 0.01))) * bell(py / 0.09)
-    crow = crow * 0.45 * ((v.age - 0.35).clamp(min=0) + 0.25 * f.smile)
+    crow = crow * 0.60 * ((v.age - 0.35).clamp(min=0) + 0.25 * f.smile)
     groove = bell((ax - 0.14 - 0.03 * v.nose_width) / 0.02) * bell((py - f.nose_y + 0.01) / 0.06) * 0.25
     nostril = bell((ax - 0.068 - 0.012 * v.nose_width) / 0.040) * bell((py - f.nose_y + 0.080) / 0.024)
     dark = (1 - lids) * (1 - fold) * (1 - lines) * (1 - crow) * (1 - groove)
@@ -69,7 +69,7 @@ def beard_masks(v: Values, f: Features, *, px: Tensor, py: Tensor) -> tuple[Tens
     m, lips = f.mouth_half, f.mouth_y
     edge = lips + 0.06 + 0.95 * (ax - m - 0.02).clamp(min=0) + 0.25 * smooth_step(0.45, 0.72, ax)
     edge = edge - 0.10 * bell(ax / 0.16)
-    cheeks = smooth_step(edge + 0.03, edge - 0.05, py) * smooth_step(-1.55, -1.30, py) * smooth_step(0.765, 0.71, ax)
+    cheeks = smooth_step(edge + 0.09, edge - 0.12, py) * smooth_step(-1.55, -1.30, py) * smooth_step(0.765, 0.71, ax)
     around = 1 - bell(ax / (m * 0.95)) * bell((py - lips + 0.03) / 0.085)
     above = bell(ax / (m * 1.05)) * bell((py - lips - 0.115) / 0.052)
     above = above * smooth_step(f.nose_y - 0.08, f.nose_y - 0.13, py)

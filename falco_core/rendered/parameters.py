@@ -136,7 +136,7 @@ PARAMETERS: tuple[Parameter, ...] = (
     # ... and make-up.
     *_switch("attribute", "fine", lipstick=0.30, makeup=0.25, rosy_cheeks=0.20),
     # What differs from picture to picture.
-    *_bell("nuisance", "coarse", yaw=(-30.0, 30.0), pitch=(-15.0, 15.0), roll=(-15.0, 15.0)),
+    *_bell("nuisance", "coarse", yaw=(-35.0, 35.0), pitch=(-20.0, 20.0), roll=(-15.0, 15.0)),
     *_spread(
         "nuisance",
         "coarse",
@@ -167,6 +167,8 @@ PARAMETERS: tuple[Parameter, ...] = (
         trim_light=(0.0, 1.0),
         trim_hue=_ONE,
     ),
+    # New parameters stand at the end: those before keep their places, and everybody their looks.
+    *_switch("attribute", "middle", eyes_closed=0.10),
 )
 
 LATENT_SIZE = len(PARAMETERS)
@@ -216,6 +218,7 @@ def _has_hair(v: Values) -> Tensor:
 _ATTRIBUTES: dict[str, Callable[[Values], Tensor]] = {
     "Eyeglasses": lambda v: v.eyeglasses > 0.5,
     "Smiling": lambda v: v.smiling > 0.5,
+    "Eyes_Closed": lambda v: v.eyes_closed > 0.5,
     "Mouth_Slightly_Open": lambda v: v.mouth_open > 0.5,
     "Bald": lambda v: (v.bald > 0.5) & (v.hat < 0.5),
     "Wearing_Hat": lambda v: v.hat > 0.5,
@@ -311,5 +314,6 @@ def _caption(shown: dict[str, bool], seed: int, row: int) -> str:
     mouth = [
         *(["smiling"] if shown["Smiling"] else []),
         *(["mouth open"] if shown["Mouth_Slightly_Open"] else []),
+        *(["eyes closed"] if shown["Eyes_Closed"] else []),
     ]
     return ", ".join([sentence.strip(), *mouth])

@@ -90,7 +90,7 @@ def shade(v: Values, s: Surface, *, pixel: Tensor) -> Tensor:
 
     halfway = unit(light + light.new_tensor([0.0, 0.0, 1.0])[None, :, None, None])
     mirror = (s.normal * halfway).sum(1).clamp(min=0)
-    gloss = 0.10 * mirror**14 + 0.12 * mirror**60
+    gloss = 0.085 * mirror**9 + 0.04 * mirror**40
     rim = (1 - s.normal[:, 2].clamp(0, 1)) ** 3
     out = out + lamp * ((s.shine * gloss + 0.05 * s.skin * rim * (0.3 + facing.clamp(min=0))) * lit[:, 1])[:, None]
     band = bell_band(s, halfway)

@@ -23,9 +23,9 @@ QUARTER_UNTIL, HALF_UNTIL = 0.08, 0.50
 """Shares of the budget up to which pictures of a quarter and of half the resolution are learnt."""
 BFLOAT16_UNTIL = 0.97
 """Share of the budget computed in bfloat16 (1.3 to 1.7 times faster on a CPU that has it); the rest polishes."""
-CRITIC_FROM = 0.60
+CRITIC_FROM = 0.55
 """Share of the budget from which a critic of patches asks for sharpness; before it, there is nothing to sharpen."""
-CRITIC_WEIGHT = 0.3
+CRITIC_WEIGHT = 0.5
 CRITIC_LEARNING_RATE = 2e-3
 
 

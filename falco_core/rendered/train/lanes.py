@@ -55,7 +55,7 @@ class Budget:
 BUDGETS = {
     "cpu": Budget(
         device="cpu",
-        minutes={"generator": 110, "heldout": 25, "farl": 35, "probe": 20, "recogniser": 30, "encoder": 35},
+        minutes={"generator": 110, "heldout": 30, "farl": 30, "probe": 20, "recogniser": 30, "encoder": 35},
         lanes=(("generator",), ("recogniser", "farl", "heldout", "probe")),
     ),
     "gpu": Budget(

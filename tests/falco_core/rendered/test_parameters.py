@@ -1,3 +1,6 @@
+import re
+from pathlib import Path
+
 import torch
 
 from falco_core.rendered.parameters import (
@@ -89,3 +92,19 @@ def test_captions_name_man_or_woman_rightly():
     latents = sample_latents(50, seed=9)
     male = attributes_of(latents)[:, ATTRIBUTES.index("Male")].tolist()
     assert [" man" in caption for caption in captions_of(latents, seed=1)] == male
+
+
+def test_the_documentation_names_every_parameter_in_its_group_and_every_attribute() -> None:
+    page = (Path(__file__).parents[3] / "docs/rendered-world.md").read_text()
+    rows: dict[tuple[str, str], set[str]] = {}
+    group = ""
+    for line in page.splitlines():
+        if line.startswith("|") and "`" in line:
+            _, first, band, names, _ = line.split("|")
+            group = first.split(":")[0].strip() or group
+            rows[group, band.strip()] = set(re.findall(r"`(\w+)`", names))
+    expected: dict[tuple[str, str], set[str]] = {}
+    for parameter in PARAMETERS:
+        expected.setdefault((parameter.group, parameter.band), set()).add(parameter.name)
+    assert rows == expected
+    assert re.findall(r"`(\w+)`", page.split("## What can be seen")[1]) == list(ATTRIBUTES)
