@@ -1,8 +1,10 @@
-"""What a real crop differs in from a rendered one: its frame is a little off, its light, sharpness and noise vary."""
+"""What a real crop differs in from a rendered one: frame, light, sharpness, noise, and what surrounds the face."""
 
 import torch
 from torch import Tensor
 from torch.nn import functional
+
+from falco_core.faces.mask import aligned_weights
 
 MAX_SHIFT = 0.05
 MAX_TURN = 0.07
@@ -42,6 +44,36 @@ def jitter_sharpness(images: Tensor) -> Tensor:
     amount = (torch.rand(count, 1, 1, 1, device=device) * 1.6 - 0.6).clamp(min=0)
     noise = 0.04 * torch.rand(count, 1, 1, 1, device=device) * torch.randn_like(images)
     return (images + amount * (blurred - images) + noise).clamp(-1, 1)
+
+
+def swap_surroundings(images: Tensor, *, share: float) -> Tensor:
+    """Images [N, 3, S, S] of which `share` get hair, clothes and background of another one, or of no person at all.
+
+    The face stays. A composite is such a picture, so that who learns from these looks at the face alone.
+    """
+    count, device = len(images), images.device
+    others = images.roll(1, dims=0)
+    coarse = functional.interpolate(
+        torch.rand(count, 3, 4, 4, device=device) * 2 - 1, size=images.shape[-2:], mode="bilinear"
+    )
+    others = torch.where(torch.rand(count, 1, 1, 1, device=device) < 0.3, coarse, others)
+    swapped = others + aligned_weights(images.shape[-1]).to(images) * (images - others)
+    return torch.where(torch.rand(count, 1, 1, 1, device=device) < share, swapped, images)
+
+
+def cover(images: Tensor, *, share: float) -> Tensor:
+    """Images [N, 3, S, S] of which `share` have something of one colour (a hand, a microphone) at the face's edge."""
+    count, device, size = len(images), images.device, images.shape[-1]
+    place = (torch.arange(size, device=device) + 0.5) / size
+    angle = torch.rand(count, 1, 1, device=device) * (2 * torch.pi)
+    centre_x, centre_y = 0.5 + 0.33 * angle.cos(), 0.6 + 0.40 * angle.sin()
+    radii = 0.05 + 0.10 * torch.rand(count, 2, 1, 1, device=device)
+    distance = ((place[None, None, :] - centre_x) / radii[:, 0]) ** 2 + (
+        (place[None, :, None] - centre_y) / radii[:, 1]
+    ) ** 2
+    colour = torch.rand(count, 3, 1, 1, device=device) * 2 - 1
+    covered = (distance < 1.0)[:, None] & (torch.rand(count, 1, 1, 1, device=device) < share)
+    return torch.where(covered, colour, images)
 
 
 def _uniform(shape: tuple[int, ...], half_width: float, device: torch.device) -> Tensor:

@@ -58,6 +58,16 @@ class Cached:
         return torch.from_numpy(self.images[rows.cpu().numpy()]).to(self.device).float() / 127.5 - 1.0
 
 
+def joined(*sets: Cached) -> Cached:
+    """Several sets as one, their pictures in memory; nobody is in two of them."""
+    offsets = np.cumsum([0, *(int(each.identities.max()) + 1 for each in sets[:-1])])
+    return Cached(
+        np.concatenate([each.images for each in sets]),
+        torch.cat([each.latents for each in sets]),
+        torch.cat([each.identities + int(offset) for each, offset in zip(sets, offsets, strict=True)]),
+    )
+
+
 def render_set(chosen: RenderSet, work: Path, *, size: int, device: str = "cpu") -> Cached:
     """Render what is missing of `chosen` under `work`, then open it."""
     path = work / f"{chosen.name}-{size}px-{chosen.people}x{chosen.views}-seed{chosen.seed}.npy"

@@ -6,13 +6,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from falco_core.faces.mask import aligned_weights
 from falco_core.networks.arcface import Recogniser
 from falco_core.networks.config import EncoderConfig
 from falco_core.networks.e4e import Encoder
 from falco_core.networks.stylegan2 import Generator
-from falco_core.rendered.train.augment import jitter_frame, jitter_sharpness
+from falco_core.rendered.train.augment import cover, jitter_frame, jitter_sharpness, swap_surroundings
 from falco_core.rendered.train.cache import Cached
-from falco_core.rendered.train.losses import pyramid_loss
+from falco_core.rendered.train.losses import face_error, fine_share, pyramid_loss
 from falco_core.rendered.train.progress import Progress
 from falco_core.rendered.train.schedule import Training, batches
 from falco_core.rendered.train.sheets import write_sheet
@@ -22,6 +23,8 @@ CODES_ONLY_UNTIL = 0.5
 CODE_WEIGHT = 0.2
 FRAME_JITTER = 0.6
 """Light and colour stay as they are: they are what the reconstruction has to hit."""
+SWAPPED, COVERED = 0.5, 0.2
+"""Shares of the pictures with other surroundings, and with something before the face: it is the face that counts."""
 IDENTITY_WEIGHT = 0.3
 DELTA_WEIGHT = 0.02
 """Keeps the layers' differences small, so that codes stay where the generator knows its way (e4e, section 3.2)."""
@@ -61,14 +64,15 @@ def train_encoder(
     spread = w_spread(generator)
     optimizer = torch.optim.AdamW(encoder.parameters(), betas=(0.9, 0.99), weight_decay=0.01)
     parts = {"encoder": encoder, "optimizer": optimizer}
-    training = Training(work / "encoder.pt", parts, minutes=minutes, learning_rate=2e-3)
+    training = Training(work / "encoder.pt", parts, minutes=minutes, learning_rate=2e-3, device=device.type)
     progress = Progress("encoder")
     encoder.train()
     for step in training.steps():
         rows = batches(len(portraits.latents), batch, step=step.number, seed=5)
         target = portraits.batch(rows)
         with torch.autocast(device.type, dtype=torch.bfloat16):
-            codes = encoder(jitter_sharpness(jitter_frame(target, amount=FRAME_JITTER))).float()
+            seen = cover(swap_surroundings(target, share=SWAPPED), share=COVERED)
+            codes = encoder(jitter_sharpness(jitter_frame(seen, amount=FRAME_JITTER))).float()
         with torch.no_grad():
             known = generator.broadcast(generator.map(portraits.latents[rows]))
         code_loss = functional.smooth_l1_loss((codes - known) / spread, torch.zeros_like(codes), beta=0.5)
@@ -89,10 +93,11 @@ def train_encoder(
 
 
 def picture_loss(generator: Generator, recogniser: Recogniser, codes: Tensor, target: Tensor) -> Tensor:
-    """Pyramid and identity loss of the reconstructions, a scalar."""
+    """Pyramid and identity loss of the reconstructions, a scalar; the identity is that of the composite."""
     with torch.autocast(codes.device.type, dtype=torch.bfloat16):
         images = generator.synthesize(codes).float()
-    identity = (recogniser(images) * recogniser(target)).sum(dim=1)
+    composite = target + aligned_weights(target.shape[-1]).to(target) * (images - target)
+    identity = (recogniser(composite) * recogniser(target)).sum(dim=1)
     loss: Tensor = pyramid_loss(generated=images, target=target) + IDENTITY_WEIGHT * (1.0 - identity)
     return loss.mean()
 
@@ -119,7 +124,8 @@ def reconstruction(
     target = test.batch(rows)
     images = generator.synthesize(encoder(target))
     identity = (recogniser(images) * recogniser(target)).sum(dim=1).mean()
-    return f"pyramid {float(pyramid_loss(generated=images, target=target).mean()):.4f}, identity {float(identity):.3f}"
+    error, share = face_error(images, target), fine_share(images, target)
+    return f"face error {error:.4f}, fine energy {share:.2f}, identity {float(identity):.3f}"
 
 
 @torch.no_grad()

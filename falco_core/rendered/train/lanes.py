@@ -21,7 +21,7 @@ from falco_core.networks.heldout import HeldOutRecogniser
 from falco_core.networks.probe import Probe
 from falco_core.networks.stylegan2 import Generator
 from falco_core.rendered.train import sets
-from falco_core.rendered.train.cache import Cached, RenderSet, render_set
+from falco_core.rendered.train.cache import Cached, RenderSet, joined, render_set
 from falco_core.rendered.train.calibrate import Networks, calibrate
 from falco_core.rendered.train.encoder import encoder_config, train_encoder
 from falco_core.rendered.train.farl import farl_config, train_farl
@@ -55,7 +55,7 @@ class Budget:
 BUDGETS = {
     "cpu": Budget(
         device="cpu",
-        minutes={"generator": 110, "heldout": 30, "farl": 30, "probe": 20, "recogniser": 30, "encoder": 35},
+        minutes={"generator": 100, "heldout": 22, "farl": 36, "probe": 12, "recogniser": 26, "encoder": 30},
         lanes=(("generator",), ("recogniser", "farl", "heldout", "probe")),
     ),
     "gpu": Budget(
@@ -163,11 +163,16 @@ def _train(name: str, job: Job, minutes: float) -> nn.Module:
     if name == "generator":
         return train_generator(portraits, test, work, minutes=minutes, batch=8 * larger)
     if name == "probe":
-        return train_probe(portraits, test, work, minutes=minutes, batch=48 * larger)
+        return train_probe(_everybody(job), test, work, minutes=minutes, batch=48 * larger)
     if name == "farl":
-        return train_farl(portraits, test, work, minutes=minutes, batch=32 * larger)
+        return train_farl(_everybody(job), test, work, minutes=minutes, batch=32 * larger)
     generator, recogniser = _trained_generator(job), _trained_recogniser(job)
     return train_encoder(portraits, test, work, generator, recogniser, minutes=minutes, batch=16 * larger)
+
+
+def _everybody(job: Job) -> Cached:
+    """For networks that say nothing of identity: all pictures there are, but those of the test people."""
+    return joined(*(job.open(chosen) for chosen in (sets.PORTRAITS, sets.RECOGNISER_PEOPLE, sets.HELDOUT_PEOPLE)))
 
 
 def _calibrate(job: Job, out: Path) -> None:

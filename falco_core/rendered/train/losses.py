@@ -1,4 +1,4 @@
-"""Image losses of the recipes."""
+"""Image losses of the recipes: they look where compose pastes, and most of all at eyes, nose and mouth."""
 
 from functools import cache
 
@@ -6,18 +6,20 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from falco_core.faces.mask import aligned_weights
+from falco_core.rendered.sensor import blurred
+
 SCALES = 3
-FACE_CENTRE, FACE_RADII = (0.5, 0.57), (0.24, 0.26)
-"""x, y of the face's middle and its half width and height, as shares of an aligned crop."""
-FACE_WEIGHT = 3.0
-"""How much more a pixel between brows and mouth counts than one at the edge."""
+FEATURES_CENTRE, FEATURES_RADII = (0.5, 0.57), (0.24, 0.26)
+"""x, y of the middle of the features and their half width and height, as shares of an aligned crop."""
+FEATURES_WEIGHT = 3.0
+"""How much more a pixel between brows and mouth counts than one at the outline of the face."""
 
 
 def pyramid_loss(*, generated: Tensor, target: Tensor) -> Tensor:
     """Mean absolute difference of values and of their x and y gradients, over three scales.
 
-    generated, target: [N, 3, H, W] aligned faces; returns [N]. The gradients keep edges that a plain L1 blurs, and
-    the middle of the face, small but what one looks at, counts more than hair and background.
+    generated, target: [N, 3, H, W] aligned faces; returns [N]. The gradients keep edges that a plain L1 blurs.
     """
     total = generated.new_zeros(len(generated))
     difference = generated - target
@@ -31,11 +33,27 @@ def pyramid_loss(*, generated: Tensor, target: Tensor) -> Tensor:
     return total
 
 
+def face_error(images: Tensor, target: Tensor) -> float:
+    """Mean absolute difference inside the aligned face and its rim; images, target: [N, 3, S, S] in [-1, 1]."""
+    return float(_inside((images.clamp(-1, 1) - target).abs()))
+
+
+def fine_share(images: Tensor, target: Tensor) -> float:
+    """Energy of what a blur of 1 px takes away inside the aligned face and its rim, as a share of the target's."""
+    fine = [_inside((each - blurred(each, 1.0)).square()) for each in (images.clamp(-1, 1), target)]
+    return float(fine[0] / fine[1])
+
+
+def _inside(values: Tensor) -> Tensor:
+    inside = (aligned_weights(values.shape[-1]) >= 1.0).to(values)
+    return (values * inside).mean() / inside.mean()
+
+
 @cache
 def face_weights(size: int) -> Tensor:
     """Weights [1, 1, size, size] of the pixels, 1 on average."""
     place = (torch.arange(size) + 0.5) / size
-    across = ((place - FACE_CENTRE[0]) / FACE_RADII[0]).square()[None, :]
-    down = ((place - FACE_CENTRE[1]) / FACE_RADII[1]).square()[:, None]
-    weights = 1.0 + (FACE_WEIGHT - 1.0) * torch.exp(-((across + down) ** 2))
+    across = ((place - FEATURES_CENTRE[0]) / FEATURES_RADII[0]).square()[None, :]
+    down = ((place - FEATURES_CENTRE[1]) / FEATURES_RADII[1]).square()[:, None]
+    weights = aligned_weights(size)[0, 0] * (1.0 + (FEATURES_WEIGHT - 1.0) * torch.exp(-((across + down) ** 2)))
     return (weights / weights.mean())[None, None]

@@ -10,6 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.parametrizations import spectral_norm
 
+from falco_core.faces.mask import aligned_weights
+
 PATCH = 64
 COARSENESS = 8
 """Pixels of the picture per pixel of what the critic is told of the colours."""
@@ -55,21 +57,22 @@ class Critic:
         self._asked: list[Tensor] = []
 
     def ask(self, images: Tensor, target: Tensor) -> Tensor:
-        """The generator's non-saturating loss (Goodfellow et al., 2014) on a random patch, a scalar."""
-        self._asked = same_patch(images, target, coarse_colours(target))
-        generated, _, colours = self._asked
+        """The generator's non-saturating loss (Goodfellow et al., 2014) on a random patch's face part, a scalar."""
+        weights = aligned_weights(images.shape[-1]).to(images).expand(len(images), -1, -1, -1)
+        self._asked = same_patch(images, target, coarse_colours(target), weights)
+        generated, _, colours, weights = self._asked
         self.network.requires_grad_(False)
-        return functional.softplus(-self._judge(generated, colours)).mean()
+        return _mean(functional.softplus(-self._judge(generated, colours)), weights)
 
     def learn(self) -> None:
         """One step on the patches of the last `ask`; nothing if there were none since the last step."""
         if not self._asked:
             return
-        generated, rendered, colours = self._asked
+        generated, rendered, colours, weights = self._asked
         self._asked = []
         self.network.requires_grad_(True)
-        loss = functional.softplus(-self._judge(rendered, colours)).mean()
-        loss = loss + functional.softplus(self._judge(generated.detach(), colours)).mean()
+        loss = _mean(functional.softplus(-self._judge(rendered, colours)), weights)
+        loss = loss + _mean(functional.softplus(self._judge(generated.detach(), colours)), weights)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         self.optimizer.step()
@@ -78,3 +81,9 @@ class Critic:
         with torch.autocast(patches.device.type, dtype=torch.bfloat16):
             verdicts: Tensor = self.network(patches, colours)
         return verdicts.float()
+
+
+def _mean(values: Tensor, weights: Tensor) -> Tensor:
+    """Mean of a map [N, 1, h, w], weighted by a finer one [N, 1, P, P]."""
+    weights = functional.adaptive_avg_pool2d(weights, values.shape[-1])
+    return (values * weights).sum() / weights.sum()

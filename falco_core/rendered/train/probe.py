@@ -23,21 +23,20 @@ def probe_config() -> ProbeConfig:
 def train_probe(
     portraits: Cached, test: Cached, work: Path, *, minutes: float, config: ProbeConfig | None = None, batch: int = 48
 ) -> Probe:
-    """Train for `minutes`; rare attributes weigh as much as frequent ones, so that a logit of 0 is the fair cut."""
+    """Train for `minutes` and return the probe."""
     torch.manual_seed(6)
     probe = Probe(config or probe_config()).to(portraits.device)
     truth = attributes_of(portraits.latents).float()
-    share = truth.mean(dim=0).clamp(0.01, 0.99)
+    share = truth.mean(dim=0)
     optimizer = torch.optim.AdamW(probe.parameters(), betas=(0.9, 0.99), weight_decay=0.05)
     parts = {"probe": probe, "optimizer": optimizer}
-    training = Training(work / "probe.pt", parts, minutes=minutes, learning_rate=2e-3)
+    training = Training(work / "probe.pt", parts, minutes=minutes, learning_rate=2e-3, device=portraits.device.type)
     progress = Progress("probe")
     probe.train()
     for step in training.steps():
         rows = batches(len(truth), batch, step=step.number, seed=6)
         logits = probe(jitter_look(jitter_frame(portraits.batch(rows), amount=0.5)))
-        weights = truth[rows] * 0.5 / share + (1.0 - truth[rows]) * 0.5 / (1.0 - share)
-        loss = functional.binary_cross_entropy_with_logits(logits, truth[rows], weight=weights)
+        loss = balanced_entropy(logits, truth[rows], share=share).mean()
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
@@ -45,6 +44,16 @@ def train_probe(
             mean = float(balanced_accuracy(found_in(probe, test), attributes_of(test.latents)).mean())
             progress.say(f"step {step.number}, loss {float(loss.detach()):.3f}, held-out balanced accuracy {mean:.3f}")
     return probe.eval()
+
+
+def balanced_entropy(logits: Tensor, truth: Tensor, *, share: Tensor) -> Tensor:
+    """Cross entropy [N, A] of logits and truth (0 or 1), both sides of an attribute with `share` [A] weighing as much.
+
+    So a logit of 0 is the fair cut, and rare attributes are learnt as well as frequent ones.
+    """
+    share = share.clamp(0.01, 0.99)
+    weights = truth * 0.5 / share + (1.0 - truth) * 0.5 / (1.0 - share)
+    return functional.binary_cross_entropy_with_logits(logits, truth, weight=weights, reduction="none")
 
 
 @torch.no_grad()

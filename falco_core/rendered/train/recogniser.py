@@ -17,7 +17,7 @@ from torch.nn import functional
 from falco_core.networks.arcface import Recogniser
 from falco_core.networks.config import HeldOutConfig, RecogniserConfig
 from falco_core.networks.heldout import HeldOutRecogniser
-from falco_core.rendered.train.augment import jitter_frame, jitter_look
+from falco_core.rendered.train.augment import cover, jitter_frame, jitter_look, swap_surroundings
 from falco_core.rendered.train.cache import Cached
 from falco_core.rendered.train.mapping import identity_values
 from falco_core.rendered.train.progress import Progress
@@ -30,6 +30,9 @@ MARGIN_FROM = 0.15
 
 READOUT_WEIGHT = 10.0
 """Of the squared error with which the identity's parameters are read from embeddings, beside ArcFace's loss."""
+
+SWAPPED, COVERED = 0.4, 0.1
+"""Shares of the pictures that are composites, and that have something before the face."""
 
 Network = TypeVar("Network", Recogniser, HeldOutRecogniser)
 
@@ -115,12 +118,13 @@ def _train(
     weights = [*network.parameters(), *head.parameters(), *readout.parameters()]
     optimizer = torch.optim.AdamW(weights, betas=(0.9, 0.99), weight_decay=0.02)
     parts = {"network": network, "head": head, "readout": readout, "optimizer": optimizer}
-    training = Training(path, parts, minutes=minutes, learning_rate=2e-3)
+    training = Training(path, parts, minutes=minutes, learning_rate=2e-3, device=people.device.type)
     progress = Progress(path.stem)
     network.train()
     for step in training.steps():
         rows = batches(len(people.identities), batch, step=step.number, seed=seed)
-        images = jitter_look(jitter_frame(people.batch(rows)))
+        faces = cover(swap_surroundings(people.batch(rows), share=SWAPPED), share=COVERED)
+        images = jitter_look(jitter_frame(faces))
         margin = 0.0 if step.share < MARGIN_FROM else ANGULAR_MARGIN
         embeddings = network(images)
         told: Tensor = readout(embeddings * math.sqrt(network.config.embedding))

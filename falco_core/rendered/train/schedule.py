@@ -27,8 +27,12 @@ class Step:
 class Training:
     """Steps until the minutes are used up; a killed run goes on from its last checkpoint."""
 
-    def __init__(self, path: Path, parts: dict[str, Any], *, minutes: float, learning_rate: float) -> None:
-        """`parts` have state_dict and load_state_dict; the one called `optimizer` gets its learning rate set.
+    def __init__(
+        self, path: Path, parts: dict[str, Any], *, minutes: float, learning_rate: float, device: str = "cpu"
+    ) -> None:
+        """Minutes of `device`: on a CPU those in which each thread computes, so that other work costs no steps.
+
+        `parts` have state_dict and load_state_dict; the one called `optimizer` gets its learning rate set.
 
         A parameter group may have a `speed`: its learning rate is that many times the others'.
         """
@@ -36,6 +40,7 @@ class Training:
         self._parts = parts
         self._seconds = minutes * 60.0
         self._learning_rate = learning_rate
+        self._clock = _thread_seconds if device == "cpu" else time.monotonic
         self._used = 0.0
         self._number = 0
         if path.is_file():
@@ -43,7 +48,7 @@ class Training:
 
     def steps(self) -> Iterator[Step]:
         """Yield steps; time between two of them counts as training time."""
-        saved = started = time.monotonic()
+        saved = started = self._clock()
         before = self._used
         while self._used < self._seconds:
             share = self._used / self._seconds
@@ -52,7 +57,7 @@ class Training:
             torch.manual_seed(self._number)
             yield Step(self._number, share)
             self._number += 1
-            now = time.monotonic()
+            now = self._clock()
             self._used = before + now - started
             if now - saved > CHECKPOINT_SECONDS:
                 self._save()
@@ -76,6 +81,11 @@ class Training:
         self._used, self._number = kept["used"], kept["number"]
         for name, part in self._parts.items():
             part.load_state_dict(kept["states"][name])
+
+
+def _thread_seconds() -> float:
+    """Seconds of computing so far, per thread."""
+    return time.process_time() / torch.get_num_threads()
 
 
 class MovingAverage(Generic[Module]):

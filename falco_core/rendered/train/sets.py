@@ -5,7 +5,7 @@ from falco_core.rendered.train.cache import RenderSet
 SIZE = 128
 
 PORTRAITS = RenderSet("portraits", people=12_000, views=1, seed=11)
-"""Generator, encoder and FaRL are trained on these."""
+"""Generator and encoder are trained on these; FaRL and the probe on these and the two that follow."""
 RECOGNISER_PEOPLE = RenderSet("recogniser", people=1_800, views=6, seed=23)
 HELDOUT_PEOPLE = RenderSet("heldout", people=1_500, views=6, seed=37)
 TEST_PEOPLE = RenderSet("test", people=200, views=4, seed=53)

@@ -1,6 +1,8 @@
 """Every recipe runs, goes on after a stop, and ends in a bundle that loads: on a few tiny pictures, for seconds."""
 
 import json
+import math
+import time
 from pathlib import Path
 
 import numpy as np
@@ -19,14 +21,17 @@ from falco_core.networks.config import (
 )
 from falco_core.networks.stylegan2 import Generator
 from falco_core.rendered.parameters import ATTRIBUTES, LATENT_SIZE, PARAMETERS
-from falco_core.rendered.train.cache import Cached, RenderSet, render_set
+from falco_core.rendered.sensor import blurred
+from falco_core.rendered.train.augment import cover, swap_surroundings
+from falco_core.rendered.train.cache import Cached, RenderSet, joined, render_set
 from falco_core.rendered.train.calibrate import Networks, calibrate
 from falco_core.rendered.train.encoder import train_encoder
 from falco_core.rendered.train.farl import train_farl
 from falco_core.rendered.train.generator import train_generator
+from falco_core.rendered.train.losses import face_error, fine_share, pyramid_loss
 from falco_core.rendered.train.mapping import MIDDLE_LAYERS, told_values, write_mapping
 from falco_core.rendered.train.patches import Critic
-from falco_core.rendered.train.probe import balanced_accuracy, train_probe
+from falco_core.rendered.train.probe import balanced_accuracy, balanced_entropy, train_probe
 from falco_core.rendered.train.recogniser import train_heldout, train_recogniser
 from falco_core.rendered.train.schedule import Training, batches
 
@@ -180,3 +185,69 @@ def test_rendering_goes_on_after_a_stop(tmp_path: Path) -> None:
     again = render_set(chosen, tmp_path, size=32)
     assert np.array_equal(whole.images, again.images)
     assert not np.array_equal(whole.images[0], whole.images[2])
+
+
+def test_time_in_which_other_programs_compute_costs_no_steps(tmp_path: Path) -> None:
+    layer = nn.Linear(2, 2)
+    parts = {"layer": layer, "optimizer": torch.optim.Adam(layer.parameters())}
+    training = Training(tmp_path / "x.pt", parts, minutes=0.5 / 60, learning_rate=1e-3)
+    started = time.monotonic()
+    for step in training.steps():
+        if step.number == 0:
+            time.sleep(1.0)
+            assert step.share == 0.0
+            continue
+        assert step.share < 0.5, "sleeping counted"
+        break
+    assert time.monotonic() - started >= 1.0
+
+
+def test_sets_are_joined_without_mixing_people_up() -> None:
+    first, second = (pictures(RenderSet("any", people=3, views=2, seed=seed)) for seed in (1, 2))
+    both = joined(first, second)
+    assert both.identities.tolist() == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5]
+    assert torch.equal(both.batch(torch.tensor([7])), second.batch(torch.tensor([1])))
+    assert torch.equal(both.latents[7], second.latents[1])
+
+
+def test_swapped_surroundings_keep_the_face_and_change_what_is_around_it() -> None:
+    torch.manual_seed(0)
+    images = torch.rand(8, 3, 64, 64) * 2 - 1
+    changed = (swap_surroundings(images, share=1.0) - images).abs().mean(dim=1)
+    assert changed[:, 28:44, 24:40].max() < 1e-6
+    assert (changed[:, :6].mean(dim=(1, 2)) > 0.2).all()
+    assert torch.equal(swap_surroundings(images, share=0.0), images)
+
+
+def test_covers_reach_the_share_asked_for_and_leave_the_nose_alone() -> None:
+    torch.manual_seed(0)
+    images = torch.zeros(200, 3, 64, 64)
+    covered = (cover(images, share=0.3) != 0).any(dim=1)
+    assert 0.2 < covered.any(dim=(1, 2)).float().mean() < 0.4
+    assert not covered[:, 36:40, 30:34].any()
+
+
+def test_losses_look_at_the_face_alone() -> None:
+    target = torch.zeros(1, 3, 128, 128)
+    in_face, in_corner = target.clone(), target.clone()
+    in_face[:, :, 70:80, 60:70] = 1.0
+    in_corner[:, :, :10, :10] = 1.0
+    face, corner = (float(pyramid_loss(generated=each, target=target)) for each in (in_face, in_corner))
+    assert face > 20 * corner > 0
+    assert face_error(in_corner, target) == 0.0
+    assert face_error(torch.ones_like(target), target) == pytest.approx(1.0)
+
+
+def test_fine_energy_of_a_blurred_picture_is_a_small_share_and_of_itself_the_whole() -> None:
+    torch.manual_seed(0)
+    picture = torch.rand(2, 3, 64, 64) * 2 - 1
+    assert fine_share(picture, picture) == pytest.approx(1.0)
+    assert fine_share(picture * 0.5, picture) == pytest.approx(0.25, rel=1e-3)
+    assert fine_share(blurred(picture, 3.0), picture) < 0.01
+
+
+def test_both_sides_of_a_rare_attribute_weigh_as_much() -> None:
+    truth = torch.tensor([[1.0], [0.0], [0.0], [0.0]])
+    entropy = balanced_entropy(torch.zeros(4, 1), truth, share=truth.mean(dim=0))[:, 0]
+    assert float(entropy[0]) == pytest.approx(float(entropy[1:].sum()))
+    assert float(entropy.mean()) == pytest.approx(math.log(2))
