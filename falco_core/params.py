@@ -29,14 +29,16 @@ class InputParams(Section):
 
 
 class AlignParams(Section):
-    """Finding the faces (MTCNN) and cropping them (FFHQ-style crop quad)."""
+    """Finding the faces, deciding which of them the generator replaces, and cropping them (FFHQ-style crop quad)."""
 
-    min_face_size: int = Field(40, ge=20, le=4000)
-    """Pixels, shorter side of the face box; a photo with a smaller face is withheld."""
-    detection_threshold: Unit = 0.9
-    """Probability from which MTCNN's last network counts a box as a face."""
-    max_side: int = Field(1600, ge=256, le=20000)
-    """Pixels; larger photos are scaled down to this for detection only."""
+    smallest_face: int = Field(12, ge=6, le=4000)
+    """Pixels, longer side of the face box: smaller faces are not looked for."""
+    smallest_replaced: int = Field(40, ge=6, le=4000)
+    """Pixels, shorter side of the face box: smaller faces are concealed instead of replaced."""
+    detection_threshold: Annotated[float, Field(ge=0.1, le=1.0)] = 0.3
+    """CenterFace's score from which something counts as a face."""
+    most_turned: Unit = 0.8
+    """Faces turned further to a side (0 frontal, 1 profile) are concealed instead of replaced."""
     max_pixels: int = Field(100_000_000, ge=10_000)
     """Photos with more pixels are withheld before they are decoded."""
 
@@ -72,7 +74,9 @@ class AnonymizeParams(Section):
     margin: Cosine = 0.0
     """Wanted cosine similarity to the original under the recogniser."""
     margin_tolerance: Annotated[float, Field(gt=0.0, le=1.0)] = 0.1
-    """A face that ends above margin + margin_tolerance is withheld."""
+    """A face that ends above margin + margin_tolerance is tried with another fake, at last concealed."""
+    attempts: int = Field(3, ge=1, le=20)
+    """How many fakes are tried for a face that the gate still recognises, each with a lower margin."""
     steps: int = Field(50, ge=1, le=10_000)
     learning_rate: Annotated[float, Field(gt=0.0, le=1.0)] | None = None
     """Of Adam; null: the bundle's."""
@@ -91,10 +95,12 @@ class SolverParams(Section):
 class ComposeParams(Section):
     """Pasting back, and the second look at the finished photo."""
 
+    otherwise: Literal["mosaic", "solid", "withhold"] = "mosaic"
+    """What a face gets that cannot be replaced; withhold: its photo is not released."""
+    suspicion: Annotated[float, Field(gt=0.0, le=1.0)] = 0.6
+    """The second look's detection threshold, as a share of align.detection_threshold."""
     feather: Annotated[float, Field(gt=0.0, le=0.5)] = 0.08
     """Width of the blended border, as a share of the crop side."""
-    max_heldout_similarity: Cosine | None = None
-    """Held-out cosine to the original from which a face counts as recognisable; null: the bundle's."""
 
 
 class ValidateParams(Section):

@@ -1,4 +1,4 @@
-"""Why a photo is withheld: one closed list of codes, used in every table and every message."""
+"""Why a photo is withheld, and why a face is concealed: closed lists of codes, used in every table and message."""
 
 from enum import StrEnum
 
@@ -12,8 +12,29 @@ class Reason(StrEnum):
     ANIMATED = "animated"
     TOO_LARGE = "too_large"
     NO_FACE_FOUND = "no_face_found"
-    FACE_TOO_SMALL = "face_too_small"
-    NOT_FINITE = "not_finite"
-    MARGIN_NOT_REACHED = "margin_not_reached"
+    FACE_NOT_REPLACED = "face_not_replaced"
+    """`compose.otherwise: withhold`, and a face that would have been concealed."""
     LEFTOVER_FACE = "leftover_face"
     STILL_RECOGNISABLE = "still_recognisable"
+    NEAR_ANOTHER_ORIGINAL = "near_another_original"
+    """A new face is somebody else of the dataset."""
+    NOT_WHAT_WAS_DRAWN = "not_what_was_drawn"
+    """The encoded file shows something else than what was put together."""
+
+
+class Cause(StrEnum):
+    """A face with any of these is concealed instead of replaced."""
+
+    TOO_SMALL = "too_small"
+    CUT = "cut_by_the_border"
+    TURNED_AWAY = "turned_away"
+    COVERED = "covered"
+    DOUBTFUL = "doubtful"
+    """Perhaps no face at all, or one whose landmarks cannot be trusted."""
+    NOT_FINITE = "not_finite"
+    MARGIN_NOT_REACHED = "margin_not_reached"
+    STILL_RECOGNISABLE = "still_recognisable"
+    UNCHANGED = "unchanged"
+    """The new picture shows what the old one did."""
+    MISSED_AT_FIRST = "missed_at_first"
+    """Only the second look saw it."""

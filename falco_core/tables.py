@@ -27,7 +27,10 @@ FACES = pa.schema(
         ("photo", pa.string()),
         ("index", pa.int32()),  # left to right within the photo
         ("crop_sha256", pa.string()),  # of the crop's pixels
-        ("score", pa.float32()),  # detection probability
+        ("score", pa.float32()),  # CenterFace's
+        ("mtcnn_score", pa.float32()),  # 0: MTCNN does not see it
+        ("views", pa.string()),  # which views saw it, comma-separated
+        ("cause", pa.string()),  # why it is concealed instead of replaced (falco_core.reasons.Cause); null: it is not
         ("box", pa.list_(pa.float32(), 4)),  # x0 y0 x1 y1, photo pixels
         ("landmarks", pa.list_(pa.float32(), 10)),  # x y of eyes, nose, mouth corners
         ("quad", pa.list_(pa.float64(), 8)),  # x y of the crop quad's corners
@@ -49,28 +52,51 @@ INVERSIONS = pa.schema(
     ]
 )
 FAKES = pa.schema([("fake", pa.int32()), ("seed", pa.int64())])
-PAIRS = pa.schema([("face", pa.string()), ("fake", pa.int32()), ("distance", pa.float32())])
+PAIRS = pa.schema(
+    [
+        ("face", pa.string()),
+        ("fakes", pa.list_(pa.int32())),  # nearest first: one for each attempt
+        ("distances", pa.list_(pa.float32())),
+    ]
+)
 OUTCOMES = pa.schema(
     [
         ("face", pa.string()),
-        ("fake", pa.int32()),
-        ("reason", pa.string()),  # null: anonymized
+        ("fake", pa.int32()),  # of the last attempt
+        ("attempts", pa.int32()),
+        ("cause", pa.string()),  # why it has no new face (falco_core.reasons.Cause); null: it has
         ("cosine_start", pa.float32()),  # recogniser cosine to the original before the first step
         ("cosine", pa.float32()),  # and after the last
         ("attribute_loss", pa.float32()),
         ("steps", pa.int32()),
     ]
 )
+ATTEMPTS = pa.schema(
+    [
+        ("face", pa.string()),
+        ("attempt", pa.int32()),
+        ("fake", pa.int32()),
+        ("margin", pa.float32()),
+        ("cosine", pa.float32()),  # recogniser cosine to the original after the last step
+        ("recognised_by", pa.string()),  # the gate's judge that knows the face in the composite; null: none
+        ("cause", pa.string()),  # why this attempt failed; null: it did not
+    ]
+)
 CHECKS = pa.schema(
     [
         ("face", pa.string()),
         ("photo", pa.string()),
-        ("detected", pa.bool_()),  # a face is found where the new face was pasted
-        ("recogniser_cosine", pa.float32()),  # composed face against its original
-        ("heldout_cosine", pa.float32()),
+        ("treatment", pa.string()),  # replaced, concealed
+        ("cause", pa.string()),  # why it was concealed; null: it was not
+        ("anonymized", pa.bool_()),  # it had a new face when the second look first saw it
+        ("detected", pa.bool_()),  # a face is found where it was drawn
+        ("likeness", pa.float32()),  # of pixels to the original's (falco_core.judges.likeness)
         ("farl_cosine", pa.float32()),
+        ("score", pa.float32()),  # of the detector, on the original
+        ("box", pa.list_(pa.float32(), 4)),
     ]
 )
+"""A row per face of a photo; what the second look saw of it is that of its first look."""
 COMPOSED = pa.schema(
     [
         ("photo", pa.string()),

@@ -1,119 +1,191 @@
-"""The second look: a composed photo is judged as the file it will be, before it may be released."""
+"""The second look: a composed photo is judged as the file it will be, and more suspiciously than at first.
+
+It asks of every face drawn whether it still shows the original (judges, and the likeness of pixels), and of everything
+that looks like a face, in the original and in the finished file, whether it was drawn over and has changed.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
 
-from falco_core.anonymize.losses import cosine
 from falco_core.bundles.bundle import Bundle
 from falco_core.faces.align import extract_crop
-from falco_core.faces.detect import Detection, Detector
-from falco_core.reasons import Reason
+from falco_core.faces.find import FoundFace
+from falco_core.judges.likeness import LIKENESS_LIMIT, pixel_likeness
+from falco_core.judges.recognisers import Judge
+from falco_core.judges.self_check import check_judge
+from falco_core.judges.similarity import similarity
+from falco_core.faces.place import Drawing, Place
+from falco_core.reasons import Cause
 from falco_core.tensors import to_tensor
 
+INNER = 0.6
+"""Share of a suspect's box, in both directions, that must have been drawn over: brows to mouth, cheek to cheek."""
+COVERED = 0.9
+"""Share of the pixels of that inner part that must have been drawn over."""
+CLOSE = 256
+"""Pixels: side of the crop in which a face is turned and made grey before it is looked at again."""
+PATCH = 2.0
+"""Side of a suspect's patch over the longer side of its box: about what an aligned crop shows."""
 
-@dataclass(frozen=True)
-class Originals:
-    """What is known of the originals of a photo's faces: unit embeddings [F, E] of each network."""
 
-    recogniser: np.ndarray
-    heldout: np.ndarray
-    farl: np.ndarray
+class Finds(Protocol):
+    """Anything that finds faces."""
 
-
-@dataclass(frozen=True)
-class Limits:
-    """Cosines to the original from which a composed face counts as recognisable."""
-
-    recogniser: float
-    heldout: float
+    def find(self, pixels: np.ndarray) -> list[FoundFace]:
+        """Faces of a photo uint8 [H, W, 3]."""
 
 
 @dataclass(frozen=True)
 class FaceCheck:
-    """One composed face: is a face found there, and how near is it to its original (cosines)?"""
+    """What the second look saw of one drawn face.
+
+    detected: a face is found where it was drawn; likeness: of its pixels to the original's; farl_cosine: of FaRL's
+    embeddings; embeddings: [E] per judge, in the order of `SecondLook.judges`; similarities: to the original's.
+    """
 
     detected: bool
-    recogniser_cosine: float
-    heldout_cosine: float
+    likeness: float
     farl_cosine: float
+    embeddings: tuple[np.ndarray, ...]
+    similarities: tuple[float, ...]
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """All faces of one photo; `reason` is None only if the photo may be released."""
+class Findings:
+    """All of one look: a check per place, why each place must not stay as it is, and what was missed."""
 
-    faces: tuple[FaceCheck, ...]
-    reason: Reason | None
-    detail: str = ""
+    checks: tuple[FaceCheck, ...]
+    troubles: tuple[Cause | None, ...]
+    missed: tuple[FoundFace, ...]
+
+    @property
+    def clean(self) -> bool:
+        """Whether the photo may be released."""
+        return not self.missed and all(trouble is None for trouble in self.troubles)
 
 
 class SecondLook:
-    """Detects again and recognises again, with a recogniser that the optimization never saw."""
+    """Judges composed photos. `judges` are all that embed faces; those of `gate` decide."""
 
-    def __init__(self, bundle: Bundle, detector: Detector, limits: Limits) -> None:
-        """`detector` should be more suspicious than the one that found the faces in the first place."""
+    def __init__(self, bundle: Bundle, finder: Finds, *, gate: Sequence[Judge], others: Sequence[Judge] = ()) -> None:
+        """`finder` should be more suspicious than the one that found the faces in the first place.
+
+        `others` (auditors, the network optimized against) are recorded and never asked for a decision.
+        """
         self._bundle = bundle
-        self._detector = detector
-        self._limits = limits
+        self._finder = finder
+        self._gate = tuple(gate)
+        self.judges = (*self._gate, *others)
 
-    def judge(
-        self,
-        pixels: np.ndarray,
-        *,
-        quads: Sequence[np.ndarray],
-        replaced: Sequence[np.ndarray],
-        originals: Originals,
-    ) -> Verdict:
+    def suspects(self, pixels: np.ndarray) -> list[FoundFace]:
+        """All that looks like a face in a photo uint8 [H, W, 3]."""
+        return self._finder.find(pixels)
+
+    def check_judges(self, pixels: np.ndarray, places: Sequence[Place]) -> None:
+        """Try every judge on the original's known faces; raises JudgeError."""
+        known = [place for place in places if place.references]
+        for number, judge in enumerate(self.judges if known else ()):
+            references = np.stack([place.references[number] for place in known])
+            check_judge(judge, pixels, [place.landmarks for place in known], references)
+
+    def references(self, pixels: np.ndarray, landmarks: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Embeddings [E] per judge of a face of the original photo."""
+        return tuple(judge.embed(pixels, [landmarks])[0] for judge in self.judges)
+
+    def look(
+        self, original: np.ndarray, shown: np.ndarray, drawing: Drawing, suspects: Sequence[FoundFace]
+    ) -> Findings:
         """Judge a composed photo.
 
-        pixels: uint8 [H, W, 3] as decoded from the finished file; quads: one [4, 2] per face; replaced: one bool
-        [H, W] per face, true where the photo was changed for it.
+        original, shown: uint8 [H, W, 3], the second as decoded from the finished file; suspects: what `suspects` found
+        in the original.
         """
-        detections = self._detector.detect(pixels)
-        faces = self._checks(pixels, quads, originals, detections, replaced)
-        leftover = [face for face in detections if not any(_inside(face, region) for region in replaced)]
-        if leftover:
-            x, y = leftover[0].landmarks.mean(axis=0)
-            return Verdict(faces, Reason.LEFTOVER_FACE, f"a face at ({x:.0f}, {y:.0f}) was not replaced")
-        for face in faces:
-            # Written so that a NaN similarity withholds the photo.
-            if not face.heldout_cosine < self._limits.heldout:
-                detail = f"held-out similarity {face.heldout_cosine:.2f}, the limit is {self._limits.heldout:.2f}"
-                return Verdict(faces, Reason.STILL_RECOGNISABLE, detail)
-            if not face.recogniser_cosine < self._limits.recogniser:
-                detail = f"similarity {face.recogniser_cosine:.2f}, the limit is {self._limits.recogniser:.2f}"
-                return Verdict(faces, Reason.STILL_RECOGNISABLE, detail)
-        return Verdict(faces, None)
+        found = self.suspects(shown)
+        checks = tuple(self._check(original, shown, place, drawing, found) for place in drawing.places)
+        troubles = tuple(
+            self._trouble(place, check, shown, found)
+            for place, check in zip(drawing.places, checks, strict=True)
+        )
+        missed = [face for face in (*suspects, *found) if _survives(face, original, shown, drawing.drawn)]
+        return Findings(checks, troubles, tuple(missed))
 
-    def _checks(
-        self,
-        pixels: np.ndarray,
-        quads: Sequence[np.ndarray],
-        originals: Originals,
-        detections: Sequence[Detection],
-        replaced: Sequence[np.ndarray],
-    ) -> tuple[FaceCheck, ...]:
+    def _check(
+        self, original: np.ndarray, shown: np.ndarray, place: Place, drawing: Drawing, found: Sequence[FoundFace]
+    ) -> FaceCheck:
         size = self._bundle.spec.resolution
-        crops = np.stack([extract_crop(pixels, quad, size) for quad in quads])
-        images = to_tensor(crops).to(self._bundle.device)
+        before, after = (extract_crop(pixels, place.quad, size) for pixels in (original, shown))
+        embeddings = tuple(judge.embed(shown, [place.landmarks])[0] for judge in self.judges)
         with torch.inference_mode():
-            identity = cosine(self._bundle.recogniser(images), self._reference(originals.recogniser))
-            heldout = cosine(self._bundle.heldout(images), self._reference(originals.heldout))
-            farl = cosine(self._bundle.farl.embed(images), self._reference(originals.farl))
-        found = [any(_inside(face, region) for face in detections) for region in replaced]
-        rows = zip(found, identity.tolist(), heldout.tolist(), farl.tolist(), strict=True)
-        return tuple(FaceCheck(*row) for row in rows)
+            farl = self._bundle.farl.embed(to_tensor(np.stack([before, after])).to(self._bundle.device)).cpu().numpy()
+        return FaceCheck(
+            detected=any(_covered(face.box, drawing.drawn) and _within(face, place) for face in found),
+            likeness=pixel_likeness(before, after),
+            farl_cosine=float((farl[0] * farl[1]).sum()),
+            embeddings=embeddings,
+            similarities=tuple(
+                float(similarity(judge.measure, embedding[None], reference[None])[0])
+                for judge, embedding, reference in zip(self.judges, embeddings, place.references, strict=True)
+            ),
+        )
 
-    def _reference(self, embeddings: np.ndarray) -> torch.Tensor:
-        return torch.from_numpy(embeddings).to(self._bundle.device)
+    def _trouble(
+        self, place: Place, check: FaceCheck, shown: np.ndarray, found: Sequence[FoundFace]
+    ) -> Cause | None:
+        # Written so that what is no number is trouble.
+        if not check.likeness < LIKENESS_LIMIT:
+            return Cause.UNCHANGED
+        for judge, reference, upright in zip(self._gate, place.references, check.similarities, strict=False):
+            if not max(upright, self._disguised(judge, reference, place, shown, found)) < judge.threshold:
+                return Cause.STILL_RECOGNISABLE
+        return None
+
+    def _disguised(
+        self, judge: Judge, reference: np.ndarray, place: Place, shown: np.ndarray, found: Sequence[FoundFace]
+    ) -> float:
+        """Highest similarity of the face made grey, turned, and as the finder sees it there; NaN if one is NaN."""
+        crop = extract_crop(shown, place.quad, CLOSE)
+        landmarks = [place.landmarks_in_crop(CLOSE)]
+        grey = np.repeat(np.rint(crop.mean(axis=2, keepdims=True)).astype(np.uint8), 3, axis=2)
+        views = [grey, *(np.ascontiguousarray(np.rot90(crop, turns)) for turns in (1, 2, 3))]
+        embeddings = [judge.embed(view, landmarks)[0] for view in views]
+        seen = [face.landmarks for face in found if _within(face, place) and np.isfinite(face.landmarks).all()]
+        embeddings += list(judge.embed(shown, seen)) if seen else []
+        known = np.repeat(reference[None], len(embeddings), axis=0)
+        return float(similarity(judge.measure, np.stack(embeddings), known).max())
 
 
-def _inside(face: Detection, region: np.ndarray) -> bool:
-    """Whether all five landmarks of `face` lie where the photo was changed."""
-    height, width = region.shape
-    columns = np.clip(face.landmarks[:, 0].astype(int), 0, width - 1)
-    rows = np.clip(face.landmarks[:, 1].astype(int), 0, height - 1)
-    return bool(region[rows, columns].all())
+def _within(face: FoundFace, place: Place) -> bool:
+    """Whether the middle of a found face lies in the middle of the place's crop quad."""
+    share = place.share_of_crop(face.box.reshape(2, 2).mean(axis=0))
+    return bool((np.abs(share - 0.5) < 0.35).all())
+
+
+def _survives(face: FoundFace, original: np.ndarray, shown: np.ndarray, drawn: np.ndarray) -> bool:
+    """Whether something that looks like a face was not drawn over, or shows what it did."""
+    if not _covered(face.box, drawn):
+        return True
+    before, after = (extract_crop(pixels, _patch(face.box), 96) for pixels in (original, shown))
+    return not pixel_likeness(before, after) < LIKENESS_LIMIT
+
+
+def _covered(box: np.ndarray, drawn: np.ndarray) -> bool:
+    """Whether the inner part of a box [4] was drawn over."""
+    corners = box.reshape(2, 2)
+    middle, half = corners.mean(axis=0), (corners[1] - corners[0]) / 2 * INNER
+    left, top = np.floor(middle - half).astype(int)
+    right, bottom = np.ceil(middle + half).astype(int)
+    inner = drawn[max(top, 0) : max(bottom, 1), max(left, 0) : max(right, 1)]
+    return bool(inner.size) and float(inner.mean()) >= COVERED
+
+
+def _patch(box: np.ndarray) -> np.ndarray:
+    """A quad [4, 2] around a box, with the features where an aligned crop has them."""
+    corners = box.reshape(2, 2)
+    half = (corners[1] - corners[0]).max() / 2 * PATCH
+    # In an aligned crop the middle of the face lies a little below the middle.
+    x, y = corners.mean(axis=0) - (0.0, 0.2 * half)
+    return np.array([[x - half, y - half], [x - half, y + half], [x + half, y + half], [x + half, y - half]])

@@ -1,0 +1,36 @@
+"""What a found face gets: a new face, or concealment where the generator has nothing to hold on to."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from falco_core.faces.find import FoundFace, is_cut, turned_away
+from falco_core.reasons import Cause
+
+
+@dataclass(frozen=True)
+class Limits:
+    """From where on the generator replaces a face."""
+
+    smallest: int
+    """Pixels, shorter side of the face's box."""
+    surest: float
+    """CenterFace's score."""
+    most_turned: float
+    """Of `turned_away`: 0 frontal, 1 profile."""
+
+
+def why_concealed(face: FoundFace, shape: tuple[int, ...], limits: Limits) -> Cause | None:
+    """The first reason not to replace `face` in a photo of `shape` [H, W, ...]; None if it is replaced."""
+    if not np.isfinite(face.landmarks).all():
+        return Cause.DOUBTFUL
+    # Written so that a box that is no number conceals its face.
+    if not face.size >= limits.smallest:
+        return Cause.TOO_SMALL
+    if is_cut(face, shape):
+        return Cause.CUT
+    if not turned_away(face.landmarks) <= limits.most_turned:
+        return Cause.TURNED_AWAY
+    if not face.score >= limits.surest:
+        return Cause.DOUBTFUL
+    return None

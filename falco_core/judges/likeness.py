@@ -1,0 +1,52 @@
+"""Likeness of pixels: does a picture still show what another one shows, whatever any recogniser says?
+
+A new face shares pose, light and colours with the original, but not the strokes between: eyes, nose and mouth have
+other shapes and other places by a pixel or two. So the pictures are compared in the band of those strokes, without
+colour, brightness and contrast, over small shifts, mirrored and turned.
+"""
+
+import cv2
+import numpy as np
+
+SIDE = 96
+"""Pixels of the square in which crops are compared."""
+FEATURES = slice(round(0.37 * SIDE), round(0.87 * SIDE)), slice(round(0.25 * SIDE), round(0.75 * SIDE))
+"""Rows and columns of that square between brows and chin of an aligned face (`faces.align.crop_quad`)."""
+FINE, COARSE = 1.2, 4.0
+"""Deviations, in pixels of that square, of the two blurs whose difference is compared: strokes of 3 to 12 pixels."""
+LIKENESS_LIMIT = 0.9
+"""From here on a picture counts as the original: 29 new faces reach 0.86 at most, 29 originals that were only blurred
+to 32 pixels, darkened, mirrored or made grey have 0.92 at least (`python -m benchmarks.likeness`).
+"""
+WAYS = tuple((turns, mirrored) for mirrored in (False, True) for turns in range(4))
+
+
+def pixel_likeness(original: np.ndarray, changed: np.ndarray) -> float:
+    """Highest correlation (-1 to 1) of the original's features with any place of another crop.
+
+    original, changed: aligned crops of the same place, uint8 [S, S, 3] each. Mirrored and turned copies of `changed`
+    are looked at, too. A crop without any strokes (one colour) is like nothing: 0.
+    """
+    template = _strokes(original)[FEATURES]
+    if not template.std() > 0:
+        return 0.0
+    strokes = _strokes(changed)
+    return max(_best(template, _turned(strokes, *way)) for way in WAYS)
+
+
+def _best(template: np.ndarray, strokes: np.ndarray) -> float:
+    found = cv2.matchTemplate(strokes, template, cv2.TM_CCOEFF_NORMED)
+    return float(np.nan_to_num(found, nan=0.0, posinf=0.0, neginf=0.0).clip(-1, 1).max())
+
+
+def _turned(strokes: np.ndarray, turns: int, mirrored: bool) -> np.ndarray:
+    turned = np.rot90(strokes, turns)
+    return np.ascontiguousarray(turned[:, ::-1] if mirrored else turned)
+
+
+def _strokes(crop: np.ndarray) -> np.ndarray:
+    """float32 [SIDE, SIDE]: luminance in the band of strokes, with the same contrast everywhere."""
+    grey = cv2.cvtColor(np.ascontiguousarray(crop), cv2.COLOR_RGB2GRAY).astype(np.float32)
+    small = cv2.resize(grey, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+    band = cv2.GaussianBlur(small, (0, 0), FINE) - cv2.GaussianBlur(small, (0, 0), COARSE)
+    return band / (np.sqrt(cv2.GaussianBlur(band * band, (0, 0), COARSE)) + 0.5)

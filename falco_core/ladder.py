@@ -1,0 +1,145 @@
+"""The ladder: a face gets a new face if that may pass, else it is concealed, else its photo is withheld.
+
+One photo is drawn, encoded and looked at again; what fails is concealed and looked at again, a few times.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from falco_core.faces.align import crop_quad
+from falco_core.faces.compose import paste
+from falco_core.faces.conceal import Concealment, conceal
+from falco_core.faces.find import FoundFace
+from falco_core.images import Photo, decode_photo, encode_photo
+from falco_core.judges.second_look import FaceCheck, Findings, SecondLook
+from falco_core.faces.place import Drawing, Place
+from falco_core.reasons import Cause, Reason
+
+ROUNDS = 3
+"""How often faces are concealed and the photo is looked at again before it is withheld."""
+FAITHFUL = 12.0
+"""Grey levels by which the finished file may differ from what was drawn, on average over what was drawn."""
+
+
+@dataclass(frozen=True)
+class FaceOutcome:
+    """What a face ended with: replaced where `cause` is None, else concealed for it.
+
+    check: the second look's first, on the face as it was first drawn: before anything was concealed for its sake.
+    """
+
+    place: Place
+    check: FaceCheck
+    cause: Cause | None
+
+
+@dataclass(frozen=True)
+class Composition:
+    """The finished file, or the reason why there is none, and what each face ended with."""
+
+    data: bytes | None
+    outcomes: tuple[FaceOutcome, ...]
+    reason: Reason | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Climb:
+    """How photos are composed."""
+
+    look: SecondLook
+    otherwise: Concealment
+    feather: float
+    max_pixels: int
+
+    def compose(self, photo: Photo, places: Sequence[Place], *, name: str) -> Composition:
+        """Draw over all `places` of a photo and judge the encoded file; `name` prefixes the ids of missed faces.
+
+        Raises JudgeError if a judge does not work.
+        """
+        self.look.check_judges(photo.pixels, places)
+        suspects = self.look.suspects(photo.pixels)
+        current, first = tuple(places), {}
+        for _ in range(ROUNDS + 1):
+            if self.otherwise is Concealment.WITHHOLD and any(place.cause for place in current):
+                return _withheld(current, first, Reason.FACE_NOT_REPLACED)
+            drawing = self.draw(photo, current)
+            data = encode_photo(drawing.photo)
+            shown = decode_photo(data, max_pixels=self.max_pixels).pixels
+            if not _faithful(drawing, shown):
+                return _withheld(current, first, Reason.NOT_WHAT_WAS_DRAWN)
+            findings = self.look.look(photo.pixels, shown, drawing, suspects)
+            for place, check in zip(current, findings.checks, strict=True):
+                first.setdefault(place.face, check)
+            if findings.clean:
+                return Composition(data, _outcomes(current, first))
+            if hopeless := _hopeless(current, findings):
+                return _withheld(current, first, hopeless)
+            current = self._concealed(photo, current, findings, name)
+        return _withheld(current, first, Reason.LEFTOVER_FACE)
+
+    def draw(self, photo: Photo, places: tuple[Place, ...]) -> Drawing:
+        """The photo with every place drawn over: far (small) faces first, those that the second look missed last."""
+        pixels, drawn = photo.pixels, np.zeros(photo.pixels.shape[:2], dtype=bool)
+        for place in sorted(places, key=lambda p: (p.cause is Cause.MISSED_AT_FIRST, p.side, p.face)):
+            if place.crop is None:
+                pasted = conceal(pixels, place.box, self.otherwise)
+            else:
+                pasted = paste(
+                    pixels, place.crop, quad=place.quad, landmarks=place.landmarks, feather=self.feather
+                )
+            pixels, drawn = pasted.pixels, drawn | pasted.region
+        # Transparency can draw a face too: what was drawn is opaque.
+        alpha = None if photo.alpha is None else np.where(drawn, np.uint8(255), photo.alpha)
+        return Drawing(replace(photo, pixels=pixels, alpha=alpha), places, drawn)
+
+    def _concealed(
+        self, photo: Photo, places: tuple[Place, ...], findings: Findings, name: str
+    ) -> tuple[Place, ...]:
+        """The places with those in trouble concealed, and one more for each face that was missed."""
+        kept = tuple(
+            place if trouble is None else replace(place, crop=None, cause=place.cause or trouble)
+            for place, trouble in zip(places, findings.troubles, strict=True)
+        )
+        number = sum(place.cause is Cause.MISSED_AT_FIRST for place in places)
+        return kept + tuple(
+            self._missed(photo, face, f"{name}-s{number + index:02d}") for index, face in enumerate(findings.missed)
+        )
+
+    def _missed(self, photo: Photo, face: FoundFace, name: str) -> Place:
+        return Place(
+            face=name,
+            box=face.box,
+            quad=crop_quad(face.landmarks),
+            landmarks=face.landmarks,
+            references=self.look.references(photo.pixels, face.landmarks),
+            cause=Cause.MISSED_AT_FIRST,
+        )
+
+
+def _hopeless(places: Sequence[Place], findings: Findings) -> Reason | None:
+    """Why concealing cannot help any more: a face that is concealed already is in trouble."""
+    for place, trouble in zip(places, findings.troubles, strict=True):
+        if place.cause is not None and trouble is not None:
+            return Reason.STILL_RECOGNISABLE
+    return None
+
+
+def _faithful(drawing: Drawing, shown: np.ndarray) -> bool:
+    """Whether the finished file shows what was drawn, up to what its format loses."""
+    if shown.shape != drawing.photo.pixels.shape:
+        return False
+    if not drawing.drawn.any():
+        return not drawing.places
+    difference = shown[drawing.drawn].astype(np.int16) - drawing.photo.pixels[drawing.drawn]
+    return float(np.abs(difference).mean()) < FAITHFUL
+
+
+def _outcomes(places: Sequence[Place], first: dict[str, FaceCheck]) -> tuple[FaceOutcome, ...]:
+    return tuple(FaceOutcome(place, first[place.face], place.cause) for place in places if place.face in first)
+
+
+def _withheld(places: Sequence[Place], first: dict[str, FaceCheck], reason: Reason) -> Composition:
+    return Composition(None, _outcomes(places, first), reason, "")
