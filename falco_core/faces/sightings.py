@@ -1,0 +1,97 @@
+"""Joins what the views of one photo show: one sighting per face.
+
+Nothing here depends on the finder's thresholds, so a lower one can only add faces.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from falco_core.faces.centerface import Seen, overlaps
+from falco_core.faces.views import View
+
+SAME_FACE = 0.3
+"""Overlap (intersection over union) from which the boxes of two views are one face."""
+INSIDE = 0.7
+"""Share of a box inside another from which it may be a part of that one's face."""
+SURE = 0.3
+"""CenterFace's score from which a coarse view's box may take parts of its face in."""
+WHOLE_FACE = 400
+"""Pixels of the view: above it CenterFace may take a part of a face for a face."""
+RESOLVED = 16
+"""Pixels of the view: from this size on CenterFace would have seen a face of its own."""
+
+
+@dataclass
+class Sighting:
+    """A face as the views show it: the best box [4] and landmarks [5, 2] in photo pixels, and the best score.
+
+    `seen_by` holds the parts of views (name, part) that showed it, `scale` photo pixels per pixel of the coarsest.
+    """
+
+    box: np.ndarray
+    landmarks: np.ndarray
+    score: float
+    rank: tuple[bool, bool, float]
+    scale: float
+    seen_by: list[tuple[str, int]] = field(default_factory=list)
+
+    @property
+    def views(self) -> tuple[str, ...]:
+        """Names of the views that showed it, coarse ones first."""
+        return tuple(dict.fromkeys(name for name, _ in self.seen_by))
+
+
+def join(sightings: list[Sighting], view: View, seen: Seen) -> None:
+    """Add the faces of a view to the sightings of coarser ones, in place."""
+    whole = [not _cut_by_tile(box, view) for box in seen.boxes]
+    order = sorted(range(len(seen.boxes)), key=lambda i: (not whole[i], -seen.scores[i], i))
+    ratio, shift = view.scale, view.corner
+    for i in order:
+        box = seen.boxes[i] * np.tile(ratio, 2) + np.tile(shift, 2)
+        side = float((seen.boxes[i, 2:] - seen.boxes[i, :2]).max())
+        rank = (whole[i], side <= WHOLE_FACE, float(seen.scores[i]))
+        new = Sighting(box, seen.landmarks[i] * ratio + shift, rank[2], rank, float(ratio.max()))
+        _place(sightings, new, (view.name, view.part))
+
+
+def _place(sightings: list[Sighting], new: Sighting, part: tuple[str, int]) -> None:
+    """Let the new sighting be a second look at a known face, a part of one, or a face of its own."""
+    if sightings:
+        shared, inside = overlaps(new.box, np.stack([known.box for known in sightings]))
+        for index in np.argsort(-shared, kind="stable"):
+            known = sightings[index]
+            if shared[index] >= SAME_FACE and part not in known.seen_by:
+                return _merge(known, new, part)
+        for index in np.argsort(-inside, kind="stable"):
+            known = sightings[index]
+            if inside[index] >= INSIDE and part not in known.seen_by and _is_part(known, new):
+                known.score = max(known.score, new.score)
+                known.seen_by.append(part)
+                return None
+    new.seen_by.append(part)
+    sightings.append(new)
+    return None
+
+
+def _merge(known: Sighting, new: Sighting, part: tuple[str, int]) -> None:
+    if new.rank > known.rank:
+        known.box, known.landmarks, known.rank = new.box, new.landmarks, new.rank
+    known.score = max(known.score, new.score)
+    known.seen_by.append(part)
+
+
+def _is_part(known: Sighting, new: Sighting) -> bool:
+    """Whether a box inside a known one is a part of its face: the coarser view would have seen a second face."""
+    if not new.rank[0]:
+        return True  # what a tile's border leaves of a face
+    side = float((new.box[2:] - new.box[:2]).max())
+    return known.score >= SURE and new.scale < known.scale and side / known.scale >= RESOLVED
+
+
+def _cut_by_tile(box: np.ndarray, view: View) -> bool:
+    """Whether a box [4] of a view comes so near to a side inside the photo that it may be cut there."""
+    height, width = view.pixels.shape[:2]
+    near = 0.05 * float((box[2:] - box[:2]).max()) + 2
+    touches = (box[0] < near, box[1] < near, box[2] > width - near, box[3] > height - near)
+    return any(touch and inner for touch, inner in zip(touches, view.inner, strict=True))
