@@ -14,7 +14,7 @@ from falco_core.faces.conceal import Concealment, conceal
 from falco_core.faces.find import FoundFace
 from falco_core.images import Photo, decode_photo, encode_photo
 from falco_core.judges.second_look import FaceCheck, Findings, SecondLook
-from falco_core.faces.place import Drawing, Place
+from falco_core.faces.place import Drawing, Place, sound_landmarks
 from falco_core.reasons import Cause, Reason
 
 ROUNDS = 3
@@ -33,6 +33,8 @@ class FaceOutcome:
     place: Place
     check: FaceCheck
     cause: Cause | None
+    anonymized: bool
+    """Whether it had a new face when it was first drawn."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ class Climb:
         """
         self.look.check_judges(photo.pixels, places)
         suspects = self.look.suspects(photo.pixels)
-        current, first = tuple(places), {}
+        current, first = tuple(places), First()
         for _ in range(ROUNDS + 1):
             if self.otherwise is Concealment.WITHHOLD and any(place.cause for place in current):
                 return _withheld(current, first, Reason.FACE_NOT_REPLACED)
@@ -71,10 +73,9 @@ class Climb:
             if not _faithful(drawing, shown):
                 return _withheld(current, first, Reason.NOT_WHAT_WAS_DRAWN)
             findings = self.look.look(photo.pixels, shown, drawing, suspects)
-            for place, check in zip(current, findings.checks, strict=True):
-                first.setdefault(place.face, check)
+            first.note(current, findings)
             if findings.clean:
-                return Composition(data, _outcomes(current, first))
+                return Composition(data, first.outcomes(current))
             if hopeless := _hopeless(current, findings):
                 return _withheld(current, first, hopeless)
             current = self._concealed(photo, current, findings, name)
@@ -87,17 +88,13 @@ class Climb:
             if place.crop is None:
                 pasted = conceal(pixels, place.box, self.otherwise)
             else:
-                pasted = paste(
-                    pixels, place.crop, quad=place.quad, landmarks=place.landmarks, feather=self.feather
-                )
+                pasted = paste(pixels, place.crop, quad=place.quad, landmarks=place.landmarks, feather=self.feather)
             pixels, drawn = pasted.pixels, drawn | pasted.region
         # Transparency can draw a face too: what was drawn is opaque.
         alpha = None if photo.alpha is None else np.where(drawn, np.uint8(255), photo.alpha)
         return Drawing(replace(photo, pixels=pixels, alpha=alpha), places, drawn)
 
-    def _concealed(
-        self, photo: Photo, places: tuple[Place, ...], findings: Findings, name: str
-    ) -> tuple[Place, ...]:
+    def _concealed(self, photo: Photo, places: tuple[Place, ...], findings: Findings, name: str) -> tuple[Place, ...]:
         """The places with those in trouble concealed, and one more for each face that was missed."""
         kept = tuple(
             place if trouble is None else replace(place, crop=None, cause=place.cause or trouble)
@@ -105,18 +102,30 @@ class Climb:
         )
         number = sum(place.cause is Cause.MISSED_AT_FIRST for place in places)
         return kept + tuple(
-            self._missed(photo, face, f"{name}-s{number + index:02d}") for index, face in enumerate(findings.missed)
+            self._missed(photo, face, f"{name}-s{number + index:02d}")
+            for index, face in enumerate(_distinct(findings.missed))
         )
 
     def _missed(self, photo: Photo, face: FoundFace, name: str) -> Place:
+        landmarks = sound_landmarks(face)
         return Place(
             face=name,
             box=face.box,
-            quad=crop_quad(face.landmarks),
-            landmarks=face.landmarks,
-            references=self.look.references(photo.pixels, face.landmarks),
+            quad=crop_quad(landmarks),
+            landmarks=landmarks,
+            references=self.look.references(photo.pixels, landmarks),
             cause=Cause.MISSED_AT_FIRST,
         )
+
+
+def _distinct(faces: Sequence[FoundFace]) -> list[FoundFace]:
+    """Faces of which none lies in the middle of an earlier one: the original and the finished file show the same."""
+    kept: list[FoundFace] = []
+    for face in faces:
+        x, y = face.box.reshape(2, 2).mean(axis=0)
+        if not any(x0 <= x <= x1 and y0 <= y <= y1 for x0, y0, x1, y1 in (known.box for known in kept)):
+            kept.append(face)
+    return kept
 
 
 def _hopeless(places: Sequence[Place], findings: Findings) -> Reason | None:
@@ -137,9 +146,23 @@ def _faithful(drawing: Drawing, shown: np.ndarray) -> bool:
     return float(np.abs(difference).mean()) < FAITHFUL
 
 
-def _outcomes(places: Sequence[Place], first: dict[str, FaceCheck]) -> tuple[FaceOutcome, ...]:
-    return tuple(FaceOutcome(place, first[place.face], place.cause) for place in places if place.face in first)
+class First:
+    """What the second look saw of each face when it first saw it."""
+
+    def __init__(self) -> None:
+        self._checks: dict[str, tuple[FaceCheck, bool]] = {}
+
+    def note(self, places: Sequence[Place], findings: Findings) -> None:
+        """Keep the checks of faces not seen before."""
+        for place, check in zip(places, findings.checks, strict=True):
+            self._checks.setdefault(place.face, (check, place.crop is not None))
+
+    def outcomes(self, places: Sequence[Place]) -> tuple[FaceOutcome, ...]:
+        """What each face ended with, of those that were looked at."""
+        known = [(place, *self._checks[place.face]) for place in places if place.face in self._checks]
+        return tuple(FaceOutcome(place, check, place.cause, anonymized) for place, check, anonymized in known)
 
 
-def _withheld(places: Sequence[Place], first: dict[str, FaceCheck], reason: Reason) -> Composition:
-    return Composition(None, _outcomes(places, first), reason, "")
+def _withheld(places: Sequence[Place], first: First, reason: Reason) -> Composition:
+    concealed = [f"face {place.face}: {place.cause}" for place in places if place.cause is not None]
+    return Composition(None, first.outcomes(places), reason, "; ".join(concealed[:3]))

@@ -21,15 +21,15 @@ class FakePool:
         self._index = (faiss.IndexFlatIP if self._cosine else faiss.IndexFlatL2)(features.shape[1])
         self._index.add(self._prepared(features))
 
-    def nearest(self, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """For features [N, F]: the nearest fakes' rows [N] (int) and distances [N].
+    def nearest(self, features: np.ndarray, count: int = 1) -> tuple[np.ndarray, np.ndarray]:
+        """For features [N, F]: the nearest fakes' rows [N, K] (int) and distances [N, K], nearest first.
 
-        The distance is 1 - cosine, or the Euclidean distance.
+        K is `count`, or all there are. The distance is 1 - cosine, or the Euclidean distance.
         """
-        values, rows = self._index.search(self._prepared(features), 1)
+        values, rows = self._index.search(self._prepared(features), min(count, self._index.ntotal))
         distances = 1.0 - values if self._cosine else np.sqrt(np.maximum(values, 0.0))
         # Features that are not numbers have no neighbour (-1): any fake will do, the solver gives up on such a face.
-        return np.maximum(rows[:, 0], 0), distances[:, 0].astype(np.float32)
+        return np.maximum(rows, 0), distances.astype(np.float32)
 
     def _prepared(self, features: np.ndarray) -> np.ndarray:
         rows = np.ascontiguousarray(features, dtype=np.float32)

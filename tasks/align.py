@@ -1,4 +1,4 @@
-"""align: find every face of every photo and crop it.
+"""align: find every face of every photo, decide which of them the generator replaces, and crop them.
 
 in: photos    out: data/faces (photos.parquet, faces.parquet, withheld.parquet, crops/FACE.png)
 """
@@ -16,10 +16,11 @@ from prefect import task
 from falco_core.datasets.folder import PHOTO_SUFFIXES, list_photos
 from falco_core.errors import ProjectError, UnreadablePhoto
 from falco_core.faces.align import crop_quad, extract_crop
-from falco_core.faces.detect import Detection, Detector
+from falco_core.faces.find import Finder, FoundFace
+from falco_core.faces.place import sound_landmarks
+from falco_core.faces.treatment import Limits, why_concealed
 from falco_core.images import Photo, decode_photo, write_png
 from falco_core.items import Item
-from falco_core.params import AlignParams
 from falco_core.reasons import Reason
 from falco_core.tables import FACES, PHOTOS, WITHHELD, write_table
 from tasks.batches import Execute, StageReport, batches_of, forget_failures, fresh_folder, missing
@@ -60,13 +61,14 @@ def align_batch(root: Path, files: list[PhotoFile]) -> None:
     """Compute and keep the items of `files`."""
     project = Project.open(root)
     params = project.params.align
-    detector = detector_for(params, best_device(), params.detection_threshold)
+    finder = finder_for(best_device(), params.detection_threshold, params.smallest_face)
+    limits = Limits(params.smallest_replaced, params.most_turned)
     size = project.spec.resolution
     for file in files:
         data = photo_bytes(project, file.photo, file.sha256)
         try:
             photo = decode_photo(data, max_pixels=params.max_pixels)
-            item = align_photo(photo, detector, params.min_face_size, size)
+            item = align_photo(photo, finder, limits, size)
         except UnreadablePhoto as error:
             item = _withheld_item(error.reason, error.detail)
         except Exception as error:
@@ -74,36 +76,30 @@ def align_batch(root: Path, files: list[PhotoFile]) -> None:
         project.cache(STAGE).put(file.key, item)
 
 
-def align_photo(photo: Photo, detector: Detector, min_face_size: int, size: int) -> Item:
-    """Detections and crops of one photo; a photo without a usable face gets its reason instead."""
+def align_photo(photo: Photo, finder: Finder, limits: Limits, size: int) -> Item:
+    """Faces and crops of one photo; a photo without a face gets its reason instead."""
     height, width = photo.pixels.shape[:2]
+    faces = finder.find(photo.pixels)
     record = {"width": width, "height": height, "reason": None, "detail": ""}
-    faces = detector.detect(photo.pixels)
     if not faces:
         return Item(record={**record, "reason": Reason.NO_FACE_FOUND, "detail": "the detector finds no face"})
-    quads = [crop_quad(face.landmarks) for face in faces]
-    smallest = min(_side(face, quad) for face, quad in zip(faces, quads, strict=True))
-    # Written so that landmarks without extent (a NaN quad) withhold the photo too.
-    if not smallest >= min_face_size:
-        detail = f"a face of {smallest:.0f} px, align.min_face_size is {min_face_size}"
-        return Item(record={**record, "reason": Reason.FACE_TOO_SMALL, "detail": detail})
-    return Item(
-        arrays={
-            "crops": np.stack([extract_crop(photo.pixels, quad, size) for quad in quads]),
-            "quads": np.stack(quads).astype(np.float64),
-            "boxes": np.stack([face.box for face in faces]).astype(np.float32),
-            "landmarks": np.stack([face.landmarks for face in faces]).astype(np.float32),
-            "scores": np.array([face.score for face in faces], dtype=np.float32),
-        },
-        record=record,
-    )
+    landmarks = [sound_landmarks(face) for face in faces]
+    quads = [crop_quad(points) for points in landmarks]
+    arrays = {
+        "crops": np.stack([extract_crop(photo.pixels, quad, size) for quad in quads]),
+        "quads": np.stack(quads).astype(np.float64),
+        "boxes": np.stack([face.box for face in faces]).astype(np.float32),
+        "landmarks": np.stack(landmarks).astype(np.float32),
+        "scores": np.array([(face.score, face.mtcnn_score) for face in faces], dtype=np.float32),
+    }
+    causes = [why_concealed(face, photo.pixels.shape, limits) for face in faces]
+    return Item(arrays, {**record, "causes": causes, "views": [",".join(face.views) for face in faces]})
 
 
-@lru_cache(maxsize=1)
-def detector_for(params: AlignParams, device: str, threshold: float) -> Detector:
-    """The detector these params describe, loaded once per process."""
-    size, side = params.min_face_size, params.max_side
-    return Detector(device=device, threshold=threshold, max_side=side, min_face_size=size)
+@lru_cache(maxsize=2)
+def finder_for(device: str, threshold: float, smallest: int) -> Finder:
+    """The finder these params describe, loaded once per process."""
+    return Finder(device=device, threshold=threshold, smallest=smallest)
 
 
 def photo_bytes(project: Project, photo: str, sha256: str) -> bytes:
@@ -154,7 +150,10 @@ def _face_rows(file: PhotoFile, item: Item) -> Iterator[dict[str, object]]:
             "photo": file.photo,
             "index": index,
             "crop_sha256": hashlib.sha256(crop.tobytes()).hexdigest(),
-            "score": float(arrays["scores"][index]),
+            "score": float(arrays["scores"][index][0]),
+            "mtcnn_score": float(arrays["scores"][index][1]),
+            "views": item.record["views"][index],
+            "cause": item.record["causes"][index],
             "box": arrays["boxes"][index],
             "landmarks": arrays["landmarks"][index].reshape(10),
             "quad": arrays["quads"][index].reshape(8),
@@ -164,9 +163,3 @@ def _face_rows(file: PhotoFile, item: Item) -> Iterator[dict[str, object]]:
 def _photo_file(project: Project, photo: str) -> PhotoFile:
     digest = hashlib.sha256((project.photos / photo).read_bytes()).hexdigest()
     return PhotoFile(photo, digest, project.key(STAGE, digest))
-
-
-def _side(face: Detection, quad: np.ndarray) -> float:
-    """Pixels; the crop quad of a sound detection is larger than its box."""
-    x0, y0, x1, y1 = face.box
-    return float(np.min([x1 - x0, y1 - y0, np.linalg.norm(quad[1] - quad[0])]))

@@ -1,26 +1,31 @@
 """anonymize: optimize the middle layers of each W+ code away from the identity, along the attributes.
 
 in: data/faces, data/inversions, data/fakes, data/pairs.parquet
-out: data/anonymized (outcomes.parquet, arrays/ with codes [L, D] row by row of the table, crops/FACE.png)
+out: data/anonymized (outcomes.parquet, attempts.parquet, arrays/ with codes [L, D] row by row of the outcomes,
+crops/FACE.png)
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 from prefect import task
 
-from falco_core.anonymize import Problem, Solver
+from falco_core.anonymize import Solver
+from falco_core.anonymize.attempts import Faces, anonymize
 from falco_core.images import read_png, write_png
 from falco_core.items import Item
 from falco_core.shards import Shards, write_shards
-from falco_core.tables import FACES, OUTCOMES, PAIRS, read_table, write_table
-from falco_core.tensors import to_pixels, to_tensor
+from falco_core.tables import ATTEMPTS, FACES, INVERSIONS, OUTCOMES, PAIRS, read_table, write_table
 from tasks.batches import Execute, StageReport, batches_of, fresh_folder, missing
+from tasks.judging import judges_of, roles_of
 from tasks.project import Project
-from tasks.stages import ANONYMIZED, FAKES, INVERSIONS, stage_named
+from tasks.stages import ANONYMIZED, FAKES, stage_named
 from tasks.stages import FACES as FACES_FOLDER
+from tasks.stages import INVERSIONS as INVERSIONS_FOLDER
 from tasks.stages import PAIRS as PAIRS_TABLE
 
 STAGE = stage_named("anonymize")
@@ -28,11 +33,12 @@ STAGE = stage_named("anonymize")
 
 @dataclass(frozen=True)
 class Face:
-    """A face, its row in data/inversions, its paired fake, and the key of its item."""
+    """A face: its row in data/inversions, its paired fakes, its landmarks as shares of the crop, its item's key."""
 
     face: str
     row: int
-    fake: int
+    fakes: tuple[int, ...]
+    landmarks: tuple[float, ...]
     key: str
 
 
@@ -52,53 +58,82 @@ def run(project: Project, execute: Execute) -> StageReport:
 def anonymize_batch(root: Path, faces: list[Face]) -> None:
     """Compute and keep the items of `faces`."""
     project = Project.open(root)
-    bundle = project.bundle()
-    pixels = [read_png(project.path(FACES_FOLDER, "crops", f"{face.face}.png")) for face in faces]
-    real = Shards(project.path(INVERSIONS, "arrays")).rows("codes", [face.row for face in faces])
-    fake = Shards(project.path(FAKES, "arrays")).rows("codes", [face.fake for face in faces])
-    problem = Problem(
-        crops=torch.cat([to_tensor(each) for each in pixels]).to(bundle.device),
-        real=torch.from_numpy(real).to(bundle.device),
-        fake=torch.from_numpy(fake).to(bundle.device),
+    bundle, params = project.bundle(), project.params.anonymize
+
+    def solver_of(margin: float) -> Solver:
+        return Solver(bundle, params.model_copy(update={"margin": margin}), project.params.solver)
+
+    solved = anonymize(
+        _batch(project, faces),
+        solver_of,
+        judges_of(project, roles_of(project).gate),
+        margin=params.margin,
+        attempts=params.attempts,
     )
-    outcome = Solver(bundle, project.params.anonymize, project.params.solver).solve(problem)
-    shown = to_pixels(outcome.images)
-    for index, face in enumerate(faces):
-        record = {
-            "reason": outcome.reasons[index],
-            "cosine_start": float(outcome.cosine_start[index]),
-            "cosine": float(outcome.cosine[index]),
-            "attribute_loss": float(outcome.attribute_loss[index]),
-            "steps": outcome.steps,
-        }
-        code = outcome.codes[index].cpu().numpy()
-        project.cache(STAGE).put(face.key, Item({"code": code, "crop": shown[index]}, record))
+    for face, result in zip(faces, solved, strict=True):
+        record = {"attempts": [asdict(attempt) for attempt in result.attempts]}
+        project.cache(STAGE).put(face.key, Item({"code": result.code, "crop": result.crop}, record))
+
+
+def _batch(project: Project, faces: list[Face]) -> Faces:
+    device = project.bundle().device
+    crops = [read_png(project.path(FACES_FOLDER, "crops", f"{face.face}.png")) for face in faces]
+    real = Shards(project.path(INVERSIONS_FOLDER, "arrays")).rows("codes", [face.row for face in faces])
+    fakes = Shards(project.path(FAKES, "arrays"))
+    return Faces(
+        crops=np.stack(crops),
+        landmarks=np.array([face.landmarks for face in faces]).reshape(-1, 5, 2) * len(crops[0]),
+        codes=torch.from_numpy(real).to(device),
+        fakes=np.array([face.fakes for face in faces]),
+        fake_codes=torch.from_numpy(np.stack([fakes.rows("codes", face.fakes) for face in faces])).to(device),
+    )
 
 
 def _faces(project: Project) -> list[Face]:
-    crops = {row["face"]: row["crop_sha256"] for row in read_table(project.path(FACES_FOLDER, "faces.parquet"), FACES)}
-    inversions = Shards(project.path(INVERSIONS, "arrays"))
-    fakes = Shards(project.path(FAKES, "arrays"))
-    faces = []
-    for row, pair in enumerate(read_table(project.path(PAIRS_TABLE), PAIRS)):
-        codes = (inversions.row("codes", row), fakes.row("codes", pair["fake"]))
-        content = hashlib.sha256(crops[pair["face"]].encode() + b"".join(code.tobytes() for code in codes))
-        key = project.key(STAGE, content.hexdigest())
-        faces.append(Face(pair["face"], row, pair["fake"], key))
-    return faces
+    """The distinct faces that the generator replaces."""
+    rows = {row["face"]: row for row in read_table(project.path(FACES_FOLDER, "faces.parquet"), FACES)}
+    fakes_of = {row["face"]: tuple(row["fakes"]) for row in read_table(project.path(PAIRS_TABLE), PAIRS)}
+    inversions = read_table(project.path(INVERSIONS_FOLDER, "inversions.parquet"), INVERSIONS)
+    gate = roles_of(project).gate
+    return [
+        _face(project, rows[inversion["face"]], number, fakes_of[inversion["face"]], gate)
+        for number, inversion in enumerate(inversions)
+        if rows[inversion["face"]]["cause"] is None
+    ]
+
+
+def _face(project: Project, row: dict[str, Any], number: int, fakes: tuple[int, ...], gate: tuple[str, ...]) -> Face:
+    landmarks = _shares(np.asarray(row["landmarks"]).reshape(5, 2), np.asarray(row["quad"]).reshape(4, 2))
+    inversions, pool = Shards(project.path(INVERSIONS_FOLDER, "arrays")), Shards(project.path(FAKES, "arrays"))
+    content = hashlib.sha256(f"{row['crop_sha256']} {landmarks} {gate}".encode())
+    for code in (inversions.row("codes", number), *(pool.row("codes", fake) for fake in fakes)):
+        content.update(code.tobytes())
+    return Face(row["face"], number, fakes, landmarks, project.key(STAGE, content.hexdigest()))
+
+
+def _shares(points: np.ndarray, quad: np.ndarray) -> tuple[float, ...]:
+    """Photo positions [5, 2] as shares of the crop quad's sides."""
+    axes = np.stack([quad[3] - quad[0], quad[1] - quad[0]], axis=1)
+    shares = (points - quad[0]) @ np.linalg.inv(axes).T
+    return tuple(float(share) for share in shares.ravel().round(6))
 
 
 def _assemble(project: Project, faces: list[Face]) -> int:
     cache = project.cache(STAGE)
-    table = []
+    outcomes: list[dict[str, Any]] = []
+    attempts: list[dict[str, Any]] = []
     with fresh_folder(project.path(ANONYMIZED)) as folder:
         (folder / "crops").mkdir()
         for face in faces:
             item = cache.get(face.key)
-            table.append({"face": face.face, "fake": face.fake, **item.record})
-            if item.record["reason"] is None:
+            made = item.record["attempts"]
+            last = made[-1]
+            attempts += [{"face": face.face, "attempt": number, **each} for number, each in enumerate(made)]
+            outcomes.append({"face": face.face, "attempts": len(made), **last})
+            if last["cause"] is None:
                 write_png(folder / "crops" / f"{face.face}.png", item.arrays["crop"])
         codes = ({"codes": cache.get(face.key).arrays["code"]} for face in faces)
         write_shards(folder / "arrays", codes)
-        write_table(folder / "outcomes.parquet", table, OUTCOMES)
-    return sum(row["reason"] is not None for row in table)
+        write_table(folder / "outcomes.parquet", outcomes, OUTCOMES)
+        write_table(folder / "attempts.parquet", attempts, ATTEMPTS)
+    return sum(row["cause"] is not None for row in outcomes)

@@ -1,24 +1,29 @@
-"""compose: put the new faces into their photos, and look a second time before anything may be released.
+"""compose: draw over every face, and look a second time before anything may be released.
 
 in: photos, data/faces, data/inversions, data/anonymized
-out: data/composed (photos/ tree of releasable photos, composed.parquet, checks.parquet, withheld.parquet)
+out: data/composed (photos/ tree of releasable photos, composed.parquet, checks.parquet, withheld.parquet, embeddings/
+with one array per judge, row by row of checks.parquet)
 """
 
 import hashlib
 from collections import defaultdict
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from prefect import task
 
-from falco_core.faces.compose import paste
-from falco_core.images import Photo, decode_photo, encode_photo, output_name, read_png
+from falco_core.errors import FalcoError
+from falco_core.faces.conceal import Concealment
+from falco_core.faces.place import Place
+from falco_core.images import decode_photo, output_name, read_png
 from falco_core.items import Item
-from falco_core.judges.second_look import Limits, Originals, SecondLook, Verdict
-from falco_core.reasons import Reason
-from falco_core.shards import Shards
+from falco_core.judges.second_look import SecondLook
+from falco_core.ladder import Climb, Composition, FaceOutcome
+from falco_core.reasons import Cause, Reason
+from falco_core.shards import Shards, write_shards
 from falco_core.tables import (
     CHECKS,
     COMPOSED,
@@ -30,8 +35,9 @@ from falco_core.tables import (
     read_table,
     write_table,
 )
-from tasks.align import detector_for, failure_of, photo_bytes
+from tasks.align import failure_of, finder_for, photo_bytes
 from tasks.batches import Execute, StageReport, batches_of, forget_failures, fresh_folder, missing
+from tasks.judging import judges_of, reference, roles_of
 from tasks.project import Project, best_device
 from tasks.stages import ANONYMIZED, stage_named
 from tasks.stages import COMPOSED as COMPOSED_FOLDER
@@ -40,37 +46,38 @@ from tasks.stages import INVERSIONS as INVERSIONS_FOLDER
 
 STAGE = stage_named("compose")
 BATCH = 4
-LEFTOVER_THRESHOLD = 0.7
-"""Detection probability from which the second look takes something for a face: more suspicious than the first."""
 
 
 @dataclass(frozen=True)
-class Place:
-    """A face of a photo: where it is (crop quad, landmarks) and which row of data/inversions is its own."""
+class Spot:
+    """A face of a photo: its row of data/faces, that of data/inversions, and why it is concealed, if it is."""
 
     face: str
     row: int
+    box: tuple[float, ...]
     quad: tuple[float, ...]
     landmarks: tuple[float, ...]
+    score: float
+    cause: str | None
 
 
 @dataclass(frozen=True)
 class Work:
-    """A photo all of whose faces were anonymized, and the key of its item."""
+    """A photo with faces, and the key of its item."""
 
     photo: str
     sha256: str
     key: str
-    places: tuple[Place, ...]
+    spots: tuple[Spot, ...]
 
 
 def run(project: Project, execute: Execute) -> StageReport:
     """Compose the photos that are not kept yet, then write data/composed."""
-    works, withheld = _works(project)
+    works = _works(project)
     todo = missing([work.key for work in works], project.cache(STAGE).__contains__)
     first_of = {work.key: work for work in works if work.key in todo}
     execute(compose_batch, project.root, batches_of(list(first_of.values()), BATCH))
-    released = _assemble(project, works, withheld)
+    released = _assemble(project, works)
     forget_failures(project.cache(STAGE), todo)
     return StageReport(STAGE.name, len(works), len(todo), (f"{released} photos may be released",))
 
@@ -79,112 +86,129 @@ def run(project: Project, execute: Execute) -> StageReport:
 def compose_batch(root: Path, works: list[Work]) -> None:
     """Compute and keep the items of `works`."""
     project = Project.open(root)
-    threshold = min(project.params.align.detection_threshold, LEFTOVER_THRESHOLD)
-    look = SecondLook(project.bundle(), detector_for(project.params.align, best_device(), threshold), _limits(project))
+    climb = _climb(project)
     for work in works:
         data = photo_bytes(project, work.photo, work.sha256)
         try:
-            item = compose_photo(project, work, data, look)
+            item = _compose(project, work, data, climb)
+        except FalcoError:
+            raise  # a judge that does not work is no photo's fault
         except Exception as error:
-            item = Item(record={"reason": Reason.FAILED, "detail": failure_of(error), "format": "", "checks": {}})
+            item = Item(record={"reason": Reason.FAILED, "detail": failure_of(error), "format": "", "checks": []})
         project.cache(STAGE).put(work.key, item)
 
 
-def compose_photo(project: Project, work: Work, original: bytes, look: SecondLook) -> Item:
-    """Paste all new faces of one photo, encode it, and judge the encoded file."""
+def _climb(project: Project) -> Climb:
+    params, roles = project.params, roles_of(project)
+    threshold = params.align.detection_threshold * params.compose.suspicion
+    look = SecondLook(
+        project.bundle(),
+        finder_for(best_device(), threshold, params.align.smallest_face),
+        gate=judges_of(project, roles.gate),
+        others=judges_of(project, (roles.objective, *roles.audit)),
+    )
+    return Climb(
+        look=look,
+        otherwise=Concealment(params.compose.otherwise),
+        feather=params.compose.feather,
+        max_pixels=params.align.max_pixels,
+    )
+
+
+def _compose(project: Project, work: Work, original: bytes, climb: Climb) -> Item:
     photo = decode_photo(original, max_pixels=project.params.align.max_pixels)
-    pixels, replaced = photo.pixels, {}
-    # Smaller faces are farther away: they are drawn first, so that nearer ones cover them.
-    for place in sorted(work.places, key=lambda place: (_side(place), place.face)):
-        crop = read_png(project.path(ANONYMIZED, "crops", f"{place.face}.png"))
-        pasted = paste(
-            pixels,
-            crop,
-            quad=_points(place.quad),
-            landmarks=_points(place.landmarks),
-            feather=project.params.compose.feather,
-        )
-        pixels, replaced[place.face] = pasted.pixels, pasted.region
-    alpha = photo.alpha
-    if alpha is not None:
-        # Transparency can draw a face too: new faces are opaque.
-        alpha = np.where(np.any(list(replaced.values()), axis=0), np.uint8(255), alpha)
-    data = encode_photo(Photo(pixels, photo.format, photo.icc_profile, alpha))
-    verdict = look.judge(
-        decode_photo(data, max_pixels=project.params.align.max_pixels).pixels,
-        quads=[_points(place.quad) for place in work.places],
-        replaced=[replaced[place.face] for place in work.places],
-        originals=_originals(project, work),
-    )
-    return _item(work, verdict, data, photo.format)
+    names = tuple(judge.name for judge in climb.look.judges)
+    places = [_place(project, spot, names) for spot in work.spots]
+    composition = climb.compose(photo, places, name=work.sha256[:16])
+    scores = {spot.face: spot.score for spot in work.spots}
+    checks = [_check(outcome, scores.get(outcome.place.face, 0.0)) for outcome in composition.outcomes]
+    record = {"reason": composition.reason, "detail": composition.detail, "format": photo.format, "checks": checks}
+    return Item(_arrays(composition, names), record)
 
 
-def _limits(project: Project) -> Limits:
-    """The bundle's thresholds, unless the user wanted another one or allows a margin beyond them."""
-    thresholds, wanted = project.spec.thresholds, project.params.compose.max_heldout_similarity
-    allowed = project.params.anonymize.margin + project.params.anonymize.margin_tolerance
-    return Limits(
-        recogniser=max(thresholds.recogniser, allowed),
-        heldout=thresholds.heldout if wanted is None else wanted,
-    )
-
-
-def _item(work: Work, verdict: Verdict, data: bytes, photo_format: str) -> Item:
-    checks = {place.face: asdict(check) for place, check in zip(work.places, verdict.faces, strict=True)}
-    record = {"reason": verdict.reason, "detail": verdict.detail, "format": photo_format, "checks": checks}
+def _arrays(composition: Composition, names: tuple[str, ...]) -> dict[str, np.ndarray]:
+    """The finished file, if there is one, and what each judge saw of each face: [F, E]."""
+    seen = [outcome.check.embeddings for outcome in composition.outcomes]
+    arrays = {reference(name): np.stack([each[number] for each in seen]) for number, name in enumerate(names) if seen}
     # The bytes of a photo that must not be released are not even kept.
-    arrays = {} if verdict.reason else {"file": np.frombuffer(data, dtype=np.uint8)}
-    return Item(arrays, record)
+    if composition.data is not None:
+        arrays["file"] = np.frombuffer(composition.data, dtype=np.uint8)
+    return arrays
 
 
-def _originals(project: Project, work: Work) -> Originals:
+def _check(outcome: FaceOutcome, score: float) -> dict[str, Any]:
+    check, place = outcome.check, outcome.place
+    return {
+        "face": place.face,
+        "treatment": "replaced" if outcome.cause is None else "concealed",
+        "cause": outcome.cause,
+        "anonymized": outcome.anonymized,
+        "detected": check.detected,
+        "likeness": check.likeness,
+        "farl_cosine": check.farl_cosine,
+        "score": score,
+        "box": [float(edge) for edge in place.box],
+    }
+
+
+def _place(project: Project, spot: Spot, judges: tuple[str, ...]) -> Place:
     arrays = Shards(project.path(INVERSIONS_FOLDER, "arrays"))
-    rows = [place.row for place in work.places]
-    return Originals(*(arrays.rows(name, rows) for name in ("recogniser", "heldout", "farl")))
+    crop = None if spot.cause else read_png(project.path(ANONYMIZED, "crops", f"{spot.face}.png"))
+    return Place(
+        face=spot.face,
+        box=np.asarray(spot.box, dtype=np.float64),
+        quad=_points(spot.quad),
+        landmarks=_points(spot.landmarks),
+        references=tuple(arrays.row(reference(name), spot.row) for name in judges),
+        crop=crop,
+        cause=Cause(spot.cause) if spot.cause else None,
+    )
 
 
-def _works(project: Project) -> tuple[list[Work], list[dict[str, Any]]]:
-    """The photos to compose, and those withheld because one of their faces was not anonymized."""
-    outcomes = {row["face"]: row for row in read_table(project.path(ANONYMIZED, "outcomes.parquet"), OUTCOMES)}
+def _works(project: Project) -> list[Work]:
+    """The photos that have faces."""
+    causes = {row["face"]: row["cause"] for row in read_table(project.path(ANONYMIZED, "outcomes.parquet"), OUTCOMES)}
     inversions = read_table(project.path(INVERSIONS_FOLDER, "inversions.parquet"), INVERSIONS)
     row_of = {row["face"]: number for number, row in enumerate(inversions)}
-    faces_of = defaultdict(list)
-    for face in read_table(project.path(FACES_FOLDER, "faces.parquet"), FACES):
-        faces_of[face["photo"]].append(face)
-    works, withheld = [], []
-    for photo in read_table(project.path(FACES_FOLDER, "photos.parquet"), PHOTOS):
-        faces = faces_of[photo["photo"]]
-        failed = [outcomes[face["face"]] for face in faces if outcomes[face["face"]]["reason"] is not None]
-        if failed:
-            detail = f"face {failed[0]['face']}: similarity {failed[0]['cosine']:.2f}"
-            reason = {"stage": "anonymize", "reason": failed[0]["reason"], "detail": detail}
-            withheld.append({"photo": photo["photo"], **reason})
-        elif faces:
-            places = tuple(
-                Place(face["face"], row_of[face["face"]], tuple(face["quad"]), tuple(face["landmarks"]))
-                for face in faces
-            )
-            works.append(Work(photo["photo"], photo["sha256"], _key(project, photo["sha256"], places), places))
-    return works, withheld
+    spots_of: dict[str, list[Spot]] = defaultdict(list)
+    for row in read_table(project.path(FACES_FOLDER, "faces.parquet"), FACES):
+        face = row["face"]
+        cause = row["cause"] or causes[face]
+        box, quad, landmarks = (tuple(row[name]) for name in ("box", "quad", "landmarks"))
+        spots_of[row["photo"]].append(Spot(face, row_of[face], box, quad, landmarks, row["score"], cause))
+    roles = roles_of(project)
+    return [
+        Work(photo["photo"], photo["sha256"], _key(project, photo["sha256"], spots, roles.all), tuple(spots))
+        for photo in read_table(project.path(FACES_FOLDER, "photos.parquet"), PHOTOS)
+        if (spots := spots_of[photo["photo"]])
+    ]
 
 
-def _key(project: Project, photo_sha256: str, places: tuple[Place, ...]) -> str:
-    content = hashlib.sha256(photo_sha256.encode())
-    for place in places:
-        content.update(project.path(ANONYMIZED, "crops", f"{place.face}.png").read_bytes())
+def _key(project: Project, photo_sha256: str, spots: list[Spot], judges: tuple[str, ...]) -> str:
+    content = hashlib.sha256(f"{photo_sha256} {judges}".encode())
+    arrays = Shards(project.path(INVERSIONS_FOLDER, "arrays"))
+    for spot in spots:
+        content.update(f"{spot.quad} {spot.landmarks} {spot.box} {spot.cause}".encode())
+        for judge in judges:
+            content.update(arrays.row(reference(judge), spot.row).tobytes())
+        if spot.cause is None:
+            content.update(project.path(ANONYMIZED, "crops", f"{spot.face}.png").read_bytes())
     return project.key(STAGE, content.hexdigest())
 
 
-def _assemble(project: Project, works: list[Work], withheld: list[dict[str, Any]]) -> int:
+def _assemble(project: Project, works: list[Work]) -> int:
     cache = project.cache(STAGE)
-    composed, checks = [], []
+    judges = roles_of(project).all
+    composed: list[dict[str, Any]] = []
+    checks: list[dict[str, Any]] = []
+    withheld: list[dict[str, Any]] = []
     # A photo keeps its name; one whose format changes must not take another's.
     taken = {work.photo for work in works}
     with fresh_folder(project.path(COMPOSED_FOLDER)) as folder:
         (folder / "photos").mkdir()
         for work in works:
             item = cache.get(work.key)
-            checks += [{"face": f, "photo": work.photo, **check} for f, check in item.record["checks"].items()]
+            checks += [{**check, "photo": work.photo} for check in item.record["checks"]]
             if item.record["reason"] is None:
                 name = output_name(work.photo, item.record["format"])
                 while name != work.photo and name in taken:
@@ -194,10 +218,19 @@ def _assemble(project: Project, works: list[Work], withheld: list[dict[str, Any]
             else:
                 reason = {"reason": item.record["reason"], "detail": item.record["detail"]}
                 withheld.append({"photo": work.photo, "stage": STAGE.name, **reason})
+        write_shards(folder / "embeddings", _embeddings(project, works, judges))
         write_table(folder / "composed.parquet", composed, COMPOSED)
         write_table(folder / "checks.parquet", checks, CHECKS)
         write_table(folder / "withheld.parquet", withheld, WITHHELD)
     return len(composed)
+
+
+def _embeddings(project: Project, works: list[Work], judges: tuple[str, ...]) -> Iterator[dict[str, np.ndarray]]:
+    """What each judge saw of each face, row by row of the checks."""
+    for work in works:
+        item = project.cache(STAGE).get(work.key)
+        for number in range(len(item.record["checks"])):
+            yield {name: item.arrays[reference(name)][number] for name in judges}
 
 
 def _write(folder: Path, work: Work, item: Item, file: str) -> dict[str, Any]:
@@ -210,8 +243,3 @@ def _write(folder: Path, work: Work, item: Item, file: str) -> dict[str, Any]:
 
 def _points(flat: tuple[float, ...]) -> np.ndarray:
     return np.asarray(flat, dtype=np.float64).reshape(-1, 2)
-
-
-def _side(place: Place) -> float:
-    corners = _points(place.quad)
-    return float(np.linalg.norm(corners[1] - corners[0]))

@@ -1,4 +1,4 @@
-"""pair: the nearest fake of each face in the chosen feature space.
+"""pair: the nearest fakes of each face in the chosen feature space, one for each attempt.
 
 in: data/inversions, data/fakes    out: data/pairs.parquet
 """
@@ -25,11 +25,12 @@ def run(project: Project, execute: Execute) -> StageReport:
     inversions = read_table(project.path(INVERSIONS_FOLDER, "inversions.parquet"), INVERSIONS)
     fakes = Shards(project.path(FAKES_FOLDER, "arrays"))
     pool = FakePool(np.concatenate(list(fakes.chunks(space))), metric)
-    found = [pool.nearest(chunk) for chunk in Shards(project.path(INVERSIONS_FOLDER, "arrays")).chunks(space)]
-    nearest = [(int(row), float(gap)) for rows, gaps in found for row, gap in zip(rows, gaps, strict=True)]
+    chunks = Shards(project.path(INVERSIONS_FOLDER, "arrays")).chunks(space)
+    found = [pool.nearest(chunk, project.params.anonymize.attempts) for chunk in chunks]
+    nearest = [(row.tolist(), gap.tolist()) for rows, gaps in found for row, gap in zip(rows, gaps, strict=True)]
     table = [
-        {"face": inversion["face"], "fake": fake, "distance": distance}
-        for inversion, (fake, distance) in zip(inversions, nearest, strict=True)
+        {"face": inversion["face"], "fakes": fakes, "distances": distances}
+        for inversion, (fakes, distances) in zip(inversions, nearest, strict=True)
     ]
     write_table(project.path(PAIRS_TABLE), table, PAIRS)
     return StageReport(STAGE.name, len(table), len(table))

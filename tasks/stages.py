@@ -30,30 +30,30 @@ ANONYMIZED = "data/anonymized"
 COMPOSED = "data/composed"
 METRICS = "reports/metrics.json"
 WITHHELD = "reports/withheld.parquet"
-SHEET = "reports/contact_sheet.png"
+OUTCOMES = "reports/outcomes.parquet"
+SHEETS = "reports/contact_sheets"
 REPORT = "reports/report.html"
 RELEASE = "release"
+
+_FINDING = ("align.smallest_face", "align.detection_threshold", "align.max_pixels")
+_JUDGING = ("judges.kind", "judges.gate", "judges.audit")
+_JUDGES = ("recogniser", "heldout")
 
 _MAKING: tuple[Stage, ...] = (
     Stage(
         name="align",
-        version=1,
+        version=2,
         reads=(PHOTOS,),
         writes=(FACES,),
-        params=(
-            "align.min_face_size",
-            "align.detection_threshold",
-            "align.max_side",
-            "align.max_pixels",
-        ),
+        params=(*_FINDING, "align.smallest_replaced", "align.most_turned"),
     ),
     Stage(
         name="invert",
-        version=1,
-        reads=(FACES,),
+        version=2,
+        reads=(PHOTOS, FACES),
         writes=(INVERSIONS,),
-        params=("invert.low_fidelity_below",),
-        networks=("generator", "encoder", "recogniser", "heldout", "farl", "clip", "dino"),
+        params=("invert.low_fidelity_below", "judges.gate", "judges.audit", "align.max_pixels"),
+        networks=("generator", "encoder", "farl", "clip", "dino", *_JUDGES),
     ),
     Stage(
         name="sample",
@@ -65,51 +65,44 @@ _MAKING: tuple[Stage, ...] = (
     ),
     Stage(
         name="pair",
-        version=1,
+        version=2,
         reads=(INVERSIONS, FAKES),
         writes=(PAIRS,),
-        params=("pair.space", "pair.metric"),
+        params=("pair.space", "pair.metric", "anonymize.attempts"),
     ),
     Stage(
         name="anonymize",
-        version=1,
+        version=2,
         reads=(FACES, INVERSIONS, FAKES, PAIRS),
         writes=(ANONYMIZED,),
         params=(
             "anonymize.margin",
             "anonymize.margin_tolerance",
+            "anonymize.attempts",
             "anonymize.steps",
             "anonymize.learning_rate",
             "anonymize.lambda_id",
             "anonymize.lambda_attr",
             "solver.reproduce_released_code",
+            *_JUDGING,
         ),
-        networks=("generator", "recogniser", "farl"),
+        networks=("generator", "farl", *_JUDGES),
     ),
     Stage(
         name="compose",
-        version=1,
+        version=2,
         reads=(PHOTOS, FACES, INVERSIONS, ANONYMIZED),
         writes=(COMPOSED,),
-        params=(
-            "align.min_face_size",
-            "align.detection_threshold",
-            "align.max_side",
-            "align.max_pixels",
-            "anonymize.margin",
-            "anonymize.margin_tolerance",
-            "compose.feather",
-            "compose.max_heldout_similarity",
-        ),
-        networks=("recogniser", "heldout", "farl"),
+        params=(*_FINDING, "compose.otherwise", "compose.suspicion", "compose.feather", *_JUDGING),
+        networks=("farl", *_JUDGES),
     ),
     Stage(
         name="validate",
-        version=1,
+        version=2,
         reads=(PHOTOS, FACES, INVERSIONS, ANONYMIZED, COMPOSED),
-        writes=(WITHHELD, SHEET, REPORT),
-        params=("validate.sheet_photos", "compose.max_heldout_similarity"),
-        networks=("heldout",),
+        writes=(WITHHELD, OUTCOMES, SHEETS, REPORT),
+        params=("validate.sheet_photos", "validate.outline", *_JUDGING),
+        networks=_JUDGES,
         metrics=(METRICS,),
     ),
 )
@@ -121,11 +114,12 @@ STAGES: tuple[Stage, ...] = (
     *_MAKING,
     Stage(
         name="release",
-        version=1,
-        reads=(COMPOSED, METRICS),
+        version=2,
+        reads=(COMPOSED, METRICS, WITHHELD),
         writes=(RELEASE,),
         params=(
             "gate.max_reidentification_rate",
+            "gate.allow_unknown",
             "gate.min_detection_rate",
             "gate.max_withheld_rate",
             "release.opaque_names",

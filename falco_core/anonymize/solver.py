@@ -11,7 +11,7 @@ from falco_core.anonymize.losses import attribute_preservation_loss, cosine, ide
 from falco_core.bundles.bundle import Bundle
 from falco_core.networks.resize import resize
 from falco_core.params import AnonymizeParams, SolverParams
-from falco_core.reasons import Reason
+from falco_core.reasons import Cause
 
 DECAY_AT = (0.75, 0.9)
 DECAY = 0.8
@@ -46,7 +46,7 @@ class Problem:
 class Outcome:
     """What became of each face of a batch.
 
-    codes: [N, L, D]; images: [N, 3, R, R] in [-1, 1]; the others [N]. A face whose `reasons` entry is not None was
+    codes: [N, L, D]; images: [N, 3, R, R] in [-1, 1]; the others [N]. A face whose `causes` entry is not None was
     not anonymized and must not be used.
     """
 
@@ -56,7 +56,7 @@ class Outcome:
     cosine: Tensor
     attribute_loss: Tensor
     steps: int
-    reasons: list[Reason | None]
+    causes: list[Cause | None]
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ class Solver:
             cosine=end.cosine,
             attribute_loss=end.attribute,
             steps=self._params.steps,
-            reasons=[
+            causes=[
                 self._judge(code, image, value)
                 for code, image, value in zip(codes, end.images, end.cosine, strict=True)
             ],
@@ -143,10 +143,10 @@ class Solver:
             return farl.tokens_of_normalized(resize(images, farl.config.image_size))
         return farl.tokens(images)
 
-    def _judge(self, code: Tensor, image: Tensor, value: Tensor) -> Reason | None:
+    def _judge(self, code: Tensor, image: Tensor, value: Tensor) -> Cause | None:
         finite = code.isfinite().all() and image.isfinite().all() and value.isfinite()
         if not finite:
-            return Reason.NOT_FINITE
+            return Cause.NOT_FINITE
         if float(value) > self._params.margin + self._params.margin_tolerance:
-            return Reason.MARGIN_NOT_REACHED
+            return Cause.MARGIN_NOT_REACHED
         return None

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from falco_core.faces.find import FoundFace
 from falco_core.images import Photo
 from falco_core.reasons import Cause
 
@@ -51,3 +52,17 @@ class Drawing:
     photo: Photo
     places: tuple[Place, ...]
     drawn: np.ndarray
+
+
+LANDMARKS_IN_BOX = np.array([[0.31, 0.38], [0.69, 0.38], [0.5, 0.6], [0.35, 0.79], [0.65, 0.79]])
+"""Where an upright frontal face's landmarks lie in its box, as shares of the sides."""
+
+
+def sound_landmarks(face: FoundFace) -> np.ndarray:
+    """A found face's landmarks [5, 2], or, where these span no crop, those of a face that fills its box."""
+    eyes, mouth = face.landmarks[:2].mean(axis=0), face.landmarks[3:].mean(axis=0)
+    if np.isfinite(face.landmarks).all() and np.hypot(*(mouth - eyes)) > 0.15 * face.size:
+        return face.landmarks
+    corner, opposite = face.box.reshape(2, 2)
+    points: np.ndarray = corner + LANDMARKS_IN_BOX * np.maximum(opposite - corner, 1.0)
+    return points

@@ -14,8 +14,6 @@ class Limits:
 
     smallest: int
     """Pixels, shorter side of the face's box."""
-    surest: float
-    """CenterFace's score."""
     most_turned: float
     """Of `turned_away`: 0 frontal, 1 profile."""
 
@@ -31,6 +29,7 @@ def why_concealed(face: FoundFace, shape: tuple[int, ...], limits: Limits) -> Ca
         return Cause.CUT
     if not turned_away(face.landmarks) <= limits.most_turned:
         return Cause.TURNED_AWAY
-    if not face.score >= limits.surest:
+    if not face.mtcnn_score > 0:
+        # Nobody but CenterFace sees it, and its landmarks are no good for turned faces.
         return Cause.DOUBTFUL
     return None

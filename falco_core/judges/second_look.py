@@ -107,8 +107,7 @@ class SecondLook:
         found = self.suspects(shown)
         checks = tuple(self._check(original, shown, place, drawing, found) for place in drawing.places)
         troubles = tuple(
-            self._trouble(place, check, shown, found)
-            for place, check in zip(drawing.places, checks, strict=True)
+            self._trouble(place, check, shown, found) for place, check in zip(drawing.places, checks, strict=True)
         )
         missed = [face for face in (*suspects, *found) if _survives(face, original, shown, drawing.drawn)]
         return Findings(checks, troubles, tuple(missed))
@@ -132,9 +131,7 @@ class SecondLook:
             ),
         )
 
-    def _trouble(
-        self, place: Place, check: FaceCheck, shown: np.ndarray, found: Sequence[FoundFace]
-    ) -> Cause | None:
+    def _trouble(self, place: Place, check: FaceCheck, shown: np.ndarray, found: Sequence[FoundFace]) -> Cause | None:
         # Written so that what is no number is trouble.
         if not check.likeness < LIKENESS_LIMIT:
             return Cause.UNCHANGED

@@ -1,43 +1,55 @@
-"""The before/after contact sheet: pairs of photos side by side, names and outcomes below."""
+"""Contact sheets as a safety check: pairs of photos before and after, those that most need a look first."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 TILE = 320
-CAPTION = 24
+CAPTION = 42
 GAP = 12
 PAIRS_PER_ROW = 2
 PAPER = (250, 250, 248)
 INK = (40, 40, 40)
 WARNING = (170, 40, 30)
+OUTLINES = {"replaced": (40, 140, 70), "concealed": (210, 120, 20)}
+"""Colour of the outline of a face by what it got."""
+
+
+@dataclass(frozen=True)
+class Outline:
+    """A face's box [4] as shares of the photo's width and height, and its treatment (replaced, concealed)."""
+
+    box: np.ndarray
+    treatment: str
 
 
 @dataclass(frozen=True)
 class BeforeAfter:
-    """One photo before and after (uint8 [H, W, 3]); `after` is None if it was withheld for `reason`."""
+    """One photo before and after (uint8 [H, W, 3]); `after` is None if it was withheld for `reason`.
+
+    note: what became of its faces, in a line; outlines: what to draw around them.
+    """
 
     name: str
     before: np.ndarray | None
     after: np.ndarray | None
     reason: str = ""
+    note: str = ""
+    outlines: tuple[Outline, ...] = field(default=())
 
 
-def write_contact_sheet(path: Path, pairs: Sequence[BeforeAfter]) -> None:
-    """Draw `pairs`, two to a row, into a PNG at `path`."""
-    rows = max(1, -(-len(pairs) // PAIRS_PER_ROW))
-    width = PAIRS_PER_ROW * (2 * TILE + 2 * GAP) + GAP
-    sheet = Image.new("RGB", (width, rows * (TILE + CAPTION + GAP) + GAP), PAPER)
-    for number, pair in enumerate(pairs):
-        row, column = divmod(number, PAIRS_PER_ROW)
-        left = GAP + column * (2 * TILE + 2 * GAP)
-        top = GAP + row * (TILE + CAPTION + GAP)
-        _draw_pair(sheet, pair, left, top)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    sheet.save(path, optimize=True)
+def write_contact_sheets(folder: Path, pairs: Iterable[BeforeAfter], *, per_page: int) -> list[Path]:
+    """Draw `pairs`, `per_page` to a page, into PNGs in `folder` (made if missing); a page at a time in memory."""
+    folder.mkdir(parents=True, exist_ok=True)
+    iterator, pages = iter(pairs), []
+    while chunk := list(islice(iterator, per_page)):
+        pages.append(folder / f"page_{len(pages) + 1:03d}.png")
+        _page(chunk).save(pages[-1], optimize=True)
+    return pages
 
 
 def thumbnail(pixels: np.ndarray) -> np.ndarray:
@@ -47,22 +59,41 @@ def thumbnail(pixels: np.ndarray) -> np.ndarray:
     return np.asarray(image)
 
 
+def _page(pairs: Sequence[BeforeAfter]) -> Image.Image:
+    rows = max(1, -(-len(pairs) // PAIRS_PER_ROW))
+    width = PAIRS_PER_ROW * (2 * TILE + 2 * GAP) + GAP
+    sheet = Image.new("RGB", (width, rows * (TILE + CAPTION + GAP) + GAP), PAPER)
+    for number, pair in enumerate(pairs):
+        row, column = divmod(number, PAIRS_PER_ROW)
+        left = GAP + column * (2 * TILE + 2 * GAP)
+        top = GAP + row * (TILE + CAPTION + GAP)
+        _draw_pair(sheet, pair, left, top)
+    return sheet
+
+
 def _draw_pair(sheet: Image.Image, pair: BeforeAfter, left: int, top: int) -> None:
     draw = ImageDraw.Draw(sheet)
     font = ImageFont.load_default(14)
-    _place(sheet, pair.before, left, top)
-    _place(sheet, pair.after, left + TILE, top)
+    _place(sheet, pair.before, left, top, pair.outlines)
+    _place(sheet, pair.after, left + TILE, top, pair.outlines)
     if pair.after is None:
         draw.rectangle((left + TILE, top, left + 2 * TILE - 1, top + TILE - 1), outline=WARNING)
         words = f"withheld\n{pair.reason}"
         draw.multiline_text((left + TILE + 12, top + 12), words, fill=WARNING, font=font)
-    draw.text((left, top + TILE + 4), _shorten(pair.name, 60), fill=INK, font=font)
+    draw.text((left, top + TILE + 3), _shorten(pair.name, 80), fill=INK, font=font)
+    draw.text((left, top + TILE + 21), _shorten(pair.note, 90), fill=INK, font=font)
 
 
-def _place(sheet: Image.Image, pixels: np.ndarray | None, left: int, top: int) -> None:
+def _place(
+    sheet: Image.Image, pixels: np.ndarray | None, left: int, top: int, outlines: Sequence[Outline]
+) -> None:
     if pixels is None:
         return
     image = Image.fromarray(thumbnail(pixels))
+    draw = ImageDraw.Draw(image)
+    for outline in outlines:
+        box = outline.box.reshape(2, 2) * image.size
+        draw.rectangle([tuple(corner) for corner in box.tolist()], outline=OUTLINES[outline.treatment], width=2)
     sheet.paste(image, (left + (TILE - image.width) // 2, top + (TILE - image.height) // 2))
 
 

@@ -6,7 +6,7 @@ import torch
 from falco_core.anonymize import Problem, Solver
 from falco_core.bundles.bundle import Bundle, load_bundle
 from falco_core.params import AnonymizeParams
-from falco_core.reasons import Reason
+from falco_core.reasons import Cause
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +68,7 @@ def test_a_face_that_breaks_is_an_outcome_and_spares_the_others(bundle: Bundle) 
     broken[1] = float("nan")
     solver = Solver(bundle, AnonymizeParams(steps=3, margin=1.0))
     outcome = solver.solve(Problem(crops=whole.crops, real=broken, fake=whole.fake))
-    assert outcome.reasons == [None, Reason.NOT_FINITE, None]
+    assert outcome.causes == [None, Cause.NOT_FINITE, None]
     torch.testing.assert_close(outcome.codes[[0, 2]], solver.solve(part(whole, [0, 2])).codes, atol=1e-3, rtol=0)
 
 
@@ -76,4 +76,4 @@ def test_a_face_that_stays_too_similar_is_not_passed_on(bundle: Bundle) -> None:
     whole = problem(bundle, 2)
     unmoved = Problem(crops=whole.crops, real=whole.real, fake=whole.real)
     outcome = Solver(bundle, AnonymizeParams(steps=1, margin=-1.0, learning_rate=1e-6)).solve(unmoved)
-    assert outcome.reasons == [Reason.MARGIN_NOT_REACHED] * 2
+    assert outcome.causes == [Cause.MARGIN_NOT_REACHED] * 2
