@@ -29,6 +29,10 @@ class ProjectError(FalcoError):
     """A project folder or one of its artifacts is not what a stage expects."""
 
 
+class JudgeError(FalcoError):
+    """A judge cannot be had, or does not do what a judge must: nothing that it said may be relied on."""
+
+
 class GateError(FalcoError):
     """The validated dataset is outside the limits of params.gate, so nothing is released."""
 

@@ -4,11 +4,12 @@ import hashlib
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from falco_core.bundles.spec import JudgeName, judges_conflict
 from falco_core.errors import ParamsError
 
 Unit = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -103,6 +104,23 @@ class ComposeParams(Section):
     """Width of the blended border, as a share of the crop side."""
 
 
+class JudgesParams(Section):
+    """Who decides whether a new face is still the old one, and who only counts (docs/judges.md)."""
+
+    kind: Literal["auto", "real", "rendered"] = "auto"
+    """Whom the photos show; auto: dlib's recogniser tells."""
+    gate: Annotated[tuple[JudgeName, ...], Field(min_length=1)] | None = None
+    """Recognisers that withhold faces; null: those of the bundle that know the kind of people."""
+    audit: tuple[JudgeName, ...] | None = None
+    """Recognisers that only count; null: those of the bundle that know the kind of people."""
+
+    @model_validator(mode="after")
+    def _nobody_twice(self) -> Self:
+        if problem := judges_conflict(self.gate or (), self.audit or ()):
+            raise ValueError(problem)
+        return self
+
+
 class ValidateParams(Section):
     """Metrics of the finished dataset."""
 
@@ -114,6 +132,10 @@ class GateParams(Section):
     """Limits on the metrics: outside of them nothing is released."""
 
     max_reidentification_rate: Unit = 0.05
+    """Of released faces, by every judge's count: the upper bound of the 95 % interval must not be above it. Where even
+    no recognised face at all could not prove that, for want of faces, none may be recognised."""
+    allow_unknown: bool = False
+    """Release although no face was judged."""
     min_detection_rate: Unit = 0.5
     max_withheld_rate: Unit = 1.0
 
@@ -145,6 +167,7 @@ class Params(Section):
     anonymize: AnonymizeParams = AnonymizeParams()
     solver: SolverParams = SolverParams()
     compose: ComposeParams = ComposeParams()
+    judges: JudgesParams = JudgesParams()
     validation: ValidateParams = Field(ValidateParams(), alias="validate")
     gate: GateParams = GateParams()
     release: ReleaseParams = ReleaseParams()

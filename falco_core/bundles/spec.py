@@ -1,6 +1,6 @@
 """bundle.yaml as a model: what networks a bundle holds, their sizes, files and digests."""
 
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -18,6 +18,9 @@ from falco_core.networks.config import (
 Config = TypeVar("Config", bound=BaseModel)
 
 PAIRING_SPACES = ("farl", "recogniser", "clip", "dino")
+
+JudgeName = Literal["dlib", "rendered_heldout", "facenet_vggface2"]
+"""Recognisers that may judge. The one that is optimized against is not among them: nobody judges himself."""
 
 
 class _Record(BaseModel):
@@ -60,6 +63,28 @@ class Thresholds(_Record):
     heldout: float = Field(ge=-1, le=1)
 
 
+class JudgesSpec(_Record):
+    """Who decides on each new face, and who only counts; which of them act depends on whom the photos show."""
+
+    gate: tuple[JudgeName, ...] = Field(min_length=1)
+    audit: tuple[JudgeName, ...] = ()
+
+    @model_validator(mode="after")
+    def _nobody_twice(self) -> Self:
+        if problem := judges_conflict(self.gate, self.audit):
+            raise ValueError(problem)
+        return self
+
+
+def judges_conflict(gate: tuple[str, ...], audit: tuple[str, ...]) -> str | None:
+    """What is wrong with these judges, in a few words, or None."""
+    for name in gate:
+        if name in audit:
+            return f"{name} cannot be gate and audit: who withholds faces does not count what is left of them"
+    named = (*gate, *audit)
+    return next((f"{name} is named twice" for name in named if named.count(name) > 1), None)
+
+
 class BundleSpec(_Record):
     """All of bundle.yaml."""
 
@@ -73,6 +98,8 @@ class BundleSpec(_Record):
     """Of the optimization, where params.yaml names none."""
     thresholds: Thresholds
     networks: NetworkSpecs
+    judges: JudgesSpec | None = None
+    """null: what falco_core.judges.roles has for a bundle with such a held-out network."""
 
     @property
     def resolution(self) -> int:

@@ -1,20 +1,31 @@
-"""The gate: a dataset whose metrics are outside the user's limits is not released."""
+"""The gate: a dataset whose metrics are outside the user's limits, or unknown, is not released."""
 
-from falco_core.judges.metrics import Metrics
+from collections.abc import Iterator
+
+from falco_core.judges.metrics import Metrics, Rate
 from falco_core.params import GateParams
+
+_REIDENTIFIED = "gate.max_reidentification_rate"
 
 
 def violations(metrics: Metrics, limits: GateParams) -> list[str]:
-    """One sentence per limit that `metrics` breaks, each with what to change; empty if the gate is open."""
+    """One sentence per limit that `metrics` breaks, each with what to change; empty if the gate is open.
+
+    A re-identification rate is held against the limit by the upper bound of its interval. Few faces cannot prove a
+    small rate: then not one of them may be recognised, and `reservations` says that nothing is proven.
+    """
     found = []
-    rate = metrics.privacy.reidentification_rate.value
-    if rate > limits.max_reidentification_rate:
-        found.append(
-            f"re-identification rate {rate:.1%} is above gate.max_reidentification_rate "
-            f"{limits.max_reidentification_rate:.1%}: lower anonymize.margin or compose.max_heldout_similarity"
-        )
+    for name, rate in _reidentification(metrics):
+        if rate.value is None:
+            if not limits.allow_unknown:
+                found.append(f"{name} is unknown: no face was judged; gate.allow_unknown: true releases all the same")
+        elif rate.value > 0.0 and rate.high > limits.max_reidentification_rate:
+            found.append(
+                f"{name} {_bounds(rate)} is not surely below {_REIDENTIFIED} {limits.max_reidentification_rate:.1%}: "
+                "lower anonymize.margin or compose.max_heldout_similarity"
+            )
     detected = metrics.utility.detection_rate
-    if detected.n and detected.value < limits.min_detection_rate:
+    if detected.value is not None and detected.value < limits.min_detection_rate:
         found.append(
             f"detection rate {detected.value:.1%} is below gate.min_detection_rate "
             f"{limits.min_detection_rate:.1%}: look at the contact sheet, try a larger sample.count"
@@ -26,3 +37,31 @@ def violations(metrics: Metrics, limits: GateParams) -> list[str]:
             "see the reasons in reports/withheld.parquet"
         )
     return found
+
+
+def reservations(metrics: Metrics, limits: GateParams) -> list[str]:
+    """What an open gate does not prove, a sentence each: rates that too few faces show, and a missing auditor."""
+    found = []
+    for name, rate in _reidentification(metrics):
+        if rate.value == 0.0 and rate.high > limits.max_reidentification_rate:
+            found.append(
+                f"{name}: {rate.n} faces are too few to prove at most {limits.max_reidentification_rate:.1%} (none was "
+                f"recognised, up to {rate.high:.1%} is possible)"
+            )
+    if metrics.identity and all(record.role != "audit" for record in metrics.identity):
+        found.append("no auditor: every recogniser that knows these faces also withheld some of them")
+    return found
+
+
+def _reidentification(metrics: Metrics) -> Iterator[tuple[str, Rate]]:
+    """Of released faces: the gate's and the auditors' 1:1 counts; without any, the held-out recogniser's."""
+    named = [
+        (f"{record.metric} ({record.role})", record.rate)
+        for record in metrics.identity
+        if record.scope == "released" and record.role != "objective" and record.metric.startswith("reid_")
+    ]
+    return iter(named or [("re-identification rate", metrics.privacy.reidentification_rate)])
+
+
+def _bounds(rate: Rate) -> str:
+    return f"{rate.value:.1%} ({rate.low:.1%} to {rate.high:.1%} of {rate.n})"

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Collection, Mapping, Sequence
 from statistics import fmean
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -12,24 +12,32 @@ class _Record(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Rate(_Record):
-    """A share with its 95 % Wilson score interval."""
+Z = 1.959964
+"""Standard normal quantile of 97.5 %."""
 
-    value: float
+
+class Rate(_Record):
+    """A share with its 95 % Wilson score interval (Wilson, 1927); `value` is null where nothing was counted."""
+
+    value: float | None
     low: float
     high: float
     n: int
 
     @classmethod
     def of(cls, successes: int, n: int) -> "Rate":
-        """`successes` out of `n`; n = 0 gives value 0 in [0, 1]: nothing is known."""
+        """`successes` out of `n`; of n = 0 nothing is known: value None in [0, 1]. Raises ValueError beyond 0..n."""
+        if not 0 <= successes <= n:
+            raise ValueError(f"{successes} of {n} is no share")
         if n == 0:
-            return cls(value=0.0, low=0.0, high=1.0, n=0)
-        z = 1.959964
+            return cls(value=None, low=0.0, high=1.0, n=0)
         share = successes / n
-        centre = (share + z * z / (2 * n)) / (1 + z * z / n)
-        half = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n)) / (1 + z * z / n)
-        return cls(value=share, low=min(share, max(0.0, centre - half)), high=max(share, min(1.0, centre + half)), n=n)
+        centre = (share + Z * Z / (2 * n)) / (1 + Z * Z / n)
+        half = Z * math.sqrt(share * (1 - share) / n + Z * Z / (4 * n * n)) / (1 + Z * Z / n)
+        # At both ends the bound is the share itself; rounding must not move it.
+        low = 0.0 if successes == 0 else centre - half
+        high = 1.0 if successes == n else centre + half
+        return cls(value=share, low=low, high=high, n=n)
 
 
 class Mean(_Record):
@@ -68,6 +76,18 @@ class Privacy(_Record):
     heldout_similarity: Mean
 
 
+class IdentityRecord(_Record):
+    """How often one judge takes new faces for their originals, by one protocol, in one set of faces."""
+
+    metric: str
+    """`reid_` (1:1, at the judge's threshold) or `rank1_` (1:N, nearest of all originals) and the protocol."""
+    judge: str
+    role: Literal["objective", "gate", "audit"]
+    scope: Literal["composed", "released"]
+    """`composed`: all new faces, before any judge withheld one; `released`: those in photos to be released."""
+    rate: Rate
+
+
 class Utility(_Record):
     """What stays of the faces."""
 
@@ -83,6 +103,8 @@ class Metrics(_Record):
     photos: Photos
     privacy: Privacy
     utility: Utility
+    identity: tuple[IdentityRecord, ...] = ()
+    """Every judge's count (falco_core.judges.identity)."""
 
 
 def dataset_metrics(

@@ -47,10 +47,16 @@ def headline(metrics: Metrics) -> list[tuple[str, str]]:
         ("identity similarity (held-out recogniser)", _mean(privacy.heldout_similarity)),
         ("re-identified before withholding", _rate(privacy.reidentification_rate_composed)),
         ("new faces found by the detector", _rate(utility.detection_rate)),
+        *(
+            (f"{record.metric} ({record.role}, {record.scope} faces)", _rate(record.rate))
+            for record in metrics.identity
+        ),
     ]
 
 
 def _rate(rate: Rate) -> str:
+    if rate.value is None:
+        return "unknown (no faces)"
     return f"{rate.value:.1%} (95 % interval {rate.low:.1%} to {rate.high:.1%}, n = {rate.n})"
 
 

@@ -1,0 +1,133 @@
+"""True numbers: how often a judge recognises the original in a new face, one to one and one among all."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from falco_core.errors import JudgeError
+from falco_core.judges.metrics import IdentityRecord, Rate
+from falco_core.judges.recognisers import Judge
+from falco_core.judges.similarity import nearest, similarity
+
+Role = Literal["objective", "gate", "audit"]
+
+TIE = 1e-6
+"""Similarity by which a nearest original must be nearer than the face's own one to hide it."""
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A dataset's faces as one judge sees them: row i is a new face, its original, and its photo."""
+
+    composed: np.ndarray
+    """[N, E], of the new faces in the finished files."""
+    originals: np.ndarray
+    """[N, E], row by row the same people's."""
+    photos: tuple[str, ...]
+    withheld_by: tuple[str | None, ...]
+    """Per face: the judge (or other cause) that withheld its photo; None: it may be released."""
+
+    def __post_init__(self) -> None:
+        lengths = {len(self.composed), len(self.originals), len(self.photos), len(self.withheld_by)}
+        if len(lengths) > 1:
+            raise ValueError(f"rows that do not belong together: {sorted(lengths)}")
+        # A photo goes or stays as a whole.
+        causes: dict[str, str | None] = {}
+        for photo, cause in zip(self.photos, self.withheld_by, strict=True):
+            if causes.setdefault(photo, cause) != cause:
+                raise ValueError(f"{photo} is both released and withheld, or withheld for two causes")
+
+    @property
+    def released(self) -> np.ndarray:
+        """bool [N]: faces of photos that may be released."""
+        return np.array([cause is None for cause in self.withheld_by], dtype=bool)
+
+    def withheld_for(self, cause: str) -> int:
+        """How many faces' photos `cause` withheld."""
+        return sum(known == cause for known in self.withheld_by)
+
+
+def identity_records(judge: Judge, role: Role, faces: Compared) -> list[IdentityRecord]:
+    """1:1 and 1:N rates of one judge, over all new faces before anything was withheld and over those released.
+
+    The 1:N gallery is all originals in `faces`, those of withheld photos included; nothing is left out of it. Raises
+    JudgeError if an original's embedding is unusable.
+    """
+    hits = {f"reid_{judge.protocol}": reidentified(judge, faces), f"rank1_{judge.protocol}": rank1(judge, faces)}
+    scopes: dict[Literal["composed", "released"], np.ndarray] = {
+        "composed": np.ones(len(faces.photos), dtype=bool),
+        "released": faces.released,
+    }
+    return [
+        IdentityRecord(
+            metric=metric,
+            judge=judge.name,
+            role=role,
+            scope=scope,
+            rate=Rate.of(int(hit[chosen].sum()), int(chosen.sum())),
+        )
+        for metric, hit in hits.items()
+        for scope, chosen in scopes.items()
+    ]
+
+
+def reidentified(judge: Judge, faces: Compared) -> np.ndarray:
+    """bool [N]: the similarity to the own original reaches the judge's threshold, or is not a number."""
+    if not len(faces.photos):
+        return np.zeros(0, dtype=bool)
+    hits: np.ndarray = ~(similarity(judge.measure, faces.composed, faces.originals) < judge.threshold)
+    return hits
+
+
+def rank1(judge: Judge, faces: Compared) -> np.ndarray:
+    """bool [N]: no original of the dataset is nearer than the own one (ties and non-numbers count as hits).
+
+    Chance alone gives 1/N, so a dataset of one face has rate 1. A person's other pictures are others here: where one
+    of them is nearest the face counts as hidden by 1:N; `nearest_original` finds it.
+    """
+    if not len(faces.photos):
+        return np.zeros(0, dtype=bool)
+    own = similarity(judge.measure, faces.composed, faces.originals)
+    _, best = _nearest(judge, faces.composed, faces.originals)
+    hits: np.ndarray = ~(own < best - TIE)
+    return hits
+
+
+def nearest_original(judge: Judge, embedding: np.ndarray, all_originals: np.ndarray) -> tuple[int, float]:
+    """Of all originals [N, E] the one most like `embedding` [E]: its row and the similarity.
+
+    From `judge.near` on it is a likeness that strangers do not reach, whosever original it is. (-1, NaN) if the
+    embedding is not finite: write tests so that this counts as near. Raises JudgeError for unusable originals.
+    """
+    rows, similarities = _nearest(judge, embedding[None], all_originals)
+    return int(rows[0]), float(similarities[0])
+
+
+def nearest_originals(judge: Judge, embeddings: np.ndarray, all_originals: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """`nearest_original` of many: rows [F] and similarities [F]."""
+    return _nearest(judge, embeddings, all_originals)
+
+
+def headline(records: Sequence[IdentityRecord]) -> str:
+    """What a report says first of re-identification, in a sentence: the auditors' count, or that there is none."""
+    audits = [r for r in records if r.role == "audit" and r.scope == "released" and r.metric.startswith("reid_")]
+    if audits:
+        return "; ".join(f"{record.metric}: {_percent(record.rate)} of released faces" for record in audits)
+    gates = [r for r in records if r.role == "gate" and r.scope == "composed" and r.metric.startswith("reid_")]
+    counted = "; ".join(f"{record.metric}: {_percent(record.rate)} before withholding" for record in gates)
+    return "no auditor: " + (counted or "and no judge has counted")
+
+
+def _percent(rate: Rate) -> str:
+    if rate.value is None:
+        return "unknown (no faces)"
+    return f"{rate.value:.1%} ({rate.low:.1%} to {rate.high:.1%}, n = {rate.n})"
+
+
+def _nearest(judge: Judge, embeddings: np.ndarray, gallery: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    try:
+        return nearest(judge.measure, embeddings, gallery)
+    except ValueError as error:
+        raise JudgeError(f"judge {judge.name}: {error}") from None

@@ -1,0 +1,104 @@
+import numpy as np
+import pytest
+
+from falco_core.errors import JudgeError
+from falco_core.judges.identity import Compared, headline, identity_records, nearest_original, rank1, reidentified
+from falco_core.judges.metrics import IdentityRecord
+from tests.falco_core.judges.helpers import PatchJudge, unit
+
+JUDGE = PatchJudge()
+ORIGINALS = np.eye(4, dtype=np.float32)
+STRANGERS = unit([0, 1, 1, 1], [1, 0, 1, 1], [1, 1, 0, 1], [1, 1, 1, 0])
+"""Row by row far from the own original, and nearer to every other one."""
+
+
+def compared(composed: np.ndarray, *withheld_by: str | None, originals: np.ndarray = ORIGINALS) -> Compared:
+    causes = withheld_by or (None,) * len(composed)
+    return Compared(composed, originals[: len(composed)], tuple(f"{i}.jpg" for i in range(len(composed))), causes)
+
+
+def rates(records: list[IdentityRecord]) -> dict[tuple[str, str], float | None]:
+    return {(record.metric, record.scope): record.rate.value for record in records}
+
+
+def test_strangers_are_not_recognised() -> None:
+    assert set(rates(identity_records(JUDGE, "audit", compared(STRANGERS))).values()) == {0.0}
+
+
+def test_a_planted_original_counts_before_the_gate_and_not_after_it() -> None:
+    composed = STRANGERS.copy()
+    composed[2] = ORIGINALS[2]
+    faces = compared(composed, None, None, "patch", None)
+    assert faces.withheld_for("patch") == 1
+    assert rates(identity_records(JUDGE, "gate", faces)) == {
+        ("reid_patch_0.90", "composed"): 0.25,
+        ("reid_patch_0.90", "released"): 0.0,
+        ("rank1_patch_0.90", "composed"): 0.25,
+        ("rank1_patch_0.90", "released"): 0.0,
+    }
+
+
+def test_a_face_below_the_threshold_can_still_be_found_among_all() -> None:
+    composed = unit([2, 1, 1, 1], [1, 0, 1, 1], [1, 1, 0, 1], [1, 1, 1, 0])
+    assert not reidentified(JUDGE, compared(composed))[0]
+    assert rank1(JUDGE, compared(composed)).tolist() == [True, False, False, False]
+
+
+def test_originals_of_withheld_photos_stay_in_the_gallery() -> None:
+    """Face 0 is nearest to original 1: leaving that out because its photo was withheld would make a hit of it."""
+    composed = unit([0.5, 1, 0, 0], [1, 0, 1, 1])
+    records = rates(identity_records(JUDGE, "audit", compared(composed, None, "other")))
+    assert records["rank1_patch_0.90", "released"] == 0.0
+
+
+@pytest.mark.parametrize("fault", ["constant", "zero", "nan"])
+def test_a_broken_judge_recognises_everyone(fault: str) -> None:
+    composed = {
+        "constant": np.tile(ORIGINALS[:1], (4, 1)),
+        "zero": np.zeros((4, 4)),
+        "nan": np.full((4, 4), np.nan),
+    }[fault]
+    originals = composed if fault == "constant" else ORIGINALS
+    faces = compared(composed, originals=originals)
+    assert reidentified(JUDGE, faces).all()
+    assert rank1(JUDGE, faces).all()
+
+
+@pytest.mark.parametrize("broken", [0.0, np.nan])
+def test_originals_that_nobody_could_find_raise(broken: float) -> None:
+    originals = ORIGINALS.copy()
+    originals[1] = broken
+    with pytest.raises(JudgeError, match="judge patch: the originals"):
+        identity_records(JUDGE, "gate", compared(STRANGERS, originals=originals))
+
+
+def test_nobody_judged_is_unknown_and_never_zero() -> None:
+    records = identity_records(JUDGE, "audit", compared(STRANGERS[:0]))
+    assert set(rates(records).values()) == {None}
+    records = identity_records(JUDGE, "audit", compared(STRANGERS, *["gate"] * 4))
+    assert rates(records)["reid_patch_0.90", "released"] is None
+    assert rates(records)["reid_patch_0.90", "composed"] == 0.0
+    assert "unknown" in headline(records)
+
+
+def test_the_nearest_original_may_be_anothers() -> None:
+    row, likeness = nearest_original(JUDGE, unit([0, 0.1, 1, 0])[0], ORIGINALS)
+    assert row == 2
+    assert likeness >= JUDGE.near
+    row, likeness = nearest_original(JUDGE, np.full(4, np.nan), ORIGINALS)
+    assert row == -1
+    assert not likeness < JUDGE.near
+
+
+def test_the_headline_says_who_counted() -> None:
+    gate = identity_records(JUDGE, "gate", compared(STRANGERS))
+    assert headline(gate).startswith("no auditor: reid_patch_0.90: 0.0% (0.0% to 49.0%, n = 4) before withholding")
+    audit = identity_records(JUDGE, "audit", compared(ORIGINALS))
+    assert headline([*gate, *audit]).startswith("reid_patch_0.90: 100.0% (51.0% to 100.0%, n = 4) of released")
+
+
+def test_rows_that_do_not_belong_together_are_refused() -> None:
+    with pytest.raises(ValueError, match="do not belong together"):
+        Compared(STRANGERS, ORIGINALS[:3], ("a",) * 4, (None,) * 4)
+    with pytest.raises(ValueError, match="both released and withheld"):
+        Compared(STRANGERS[:2], ORIGINALS[:2], ("a", "a"), (None, "dlib"))
