@@ -12,9 +12,9 @@ from falco_core.faces.align import crop_quad
 from falco_core.faces.compose import paste
 from falco_core.faces.conceal import Concealment, conceal
 from falco_core.faces.find import FoundFace
+from falco_core.faces.place import Drawing, Place, sound_landmarks
 from falco_core.images import Photo, decode_photo, encode_photo
 from falco_core.judges.second_look import FaceCheck, Findings, SecondLook
-from falco_core.faces.place import Drawing, Place, sound_landmarks
 from falco_core.reasons import Cause, Reason
 
 ROUNDS = 3
@@ -25,16 +25,15 @@ FAITHFUL = 12.0
 
 @dataclass(frozen=True)
 class FaceOutcome:
-    """What a face ended with: replaced where `cause` is None, else concealed for it.
+    """What a face ended with: `place` on its last rung, and what the second look saw first and last.
 
-    check: the second look's first, on the face as it was first drawn: before anything was concealed for its sake.
+    anonymized: it had a new face when it was first drawn, before anything was concealed.
     """
 
     place: Place
-    check: FaceCheck
-    cause: Cause | None
     anonymized: bool
-    """Whether it had a new face when it was first drawn."""
+    first: FaceCheck
+    last: FaceCheck
 
 
 @dataclass(frozen=True)
@@ -63,23 +62,23 @@ class Climb:
         """
         self.look.check_judges(photo.pixels, places)
         suspects = self.look.suspects(photo.pixels)
-        current, first = tuple(places), First()
+        current, seen = tuple(places), History()
         for _ in range(ROUNDS + 1):
             if self.otherwise is Concealment.WITHHOLD and any(place.cause for place in current):
-                return _withheld(current, first, Reason.FACE_NOT_REPLACED)
+                return _withheld(current, seen, Reason.FACE_NOT_REPLACED)
             drawing = self.draw(photo, current)
             data = encode_photo(drawing.photo)
             shown = decode_photo(data, max_pixels=self.max_pixels).pixels
             if not _faithful(drawing, shown):
-                return _withheld(current, first, Reason.NOT_WHAT_WAS_DRAWN)
+                return _withheld(current, seen, Reason.NOT_WHAT_WAS_DRAWN)
             findings = self.look.look(photo.pixels, shown, drawing, suspects)
-            first.note(current, findings)
+            seen.note(current, findings)
             if findings.clean:
-                return Composition(data, first.outcomes(current))
+                return Composition(data, seen.outcomes(current))
             if hopeless := _hopeless(current, findings):
-                return _withheld(current, first, hopeless)
+                return _withheld(current, seen, hopeless)
             current = self._concealed(photo, current, findings, name)
-        return _withheld(current, first, Reason.LEFTOVER_FACE)
+        return _withheld(current, seen, Reason.LEFTOVER_FACE)
 
     def draw(self, photo: Photo, places: tuple[Place, ...]) -> Drawing:
         """The photo with every place drawn over: far (small) faces first, those that the second look missed last."""
@@ -146,23 +145,25 @@ def _faithful(drawing: Drawing, shown: np.ndarray) -> bool:
     return float(np.abs(difference).mean()) < FAITHFUL
 
 
-class First:
-    """What the second look saw of each face when it first saw it."""
+class History:
+    """What the second look saw of each face: at first, and at last."""
 
     def __init__(self) -> None:
-        self._checks: dict[str, tuple[FaceCheck, bool]] = {}
+        self._first: dict[str, tuple[bool, FaceCheck]] = {}
+        self._last: dict[str, FaceCheck] = {}
 
     def note(self, places: Sequence[Place], findings: Findings) -> None:
-        """Keep the checks of faces not seen before."""
+        """Keep the checks of one look."""
         for place, check in zip(places, findings.checks, strict=True):
-            self._checks.setdefault(place.face, (check, place.crop is not None))
+            self._first.setdefault(place.face, (place.crop is not None, check))
+            self._last[place.face] = check
 
     def outcomes(self, places: Sequence[Place]) -> tuple[FaceOutcome, ...]:
         """What each face ended with, of those that were looked at."""
-        known = [(place, *self._checks[place.face]) for place in places if place.face in self._checks]
-        return tuple(FaceOutcome(place, check, place.cause, anonymized) for place, check, anonymized in known)
+        known = [place for place in places if place.face in self._last]
+        return tuple(FaceOutcome(place, *self._first[place.face], self._last[place.face]) for place in known)
 
 
-def _withheld(places: Sequence[Place], first: First, reason: Reason) -> Composition:
+def _withheld(places: Sequence[Place], seen: History, reason: Reason) -> Composition:
     concealed = [f"face {place.face}: {place.cause}" for place in places if place.cause is not None]
-    return Composition(None, first.outcomes(places), reason, "; ".join(concealed[:3]))
+    return Composition(None, seen.outcomes(places), reason, "; ".join(concealed[:3]))

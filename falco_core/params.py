@@ -125,7 +125,9 @@ class ValidateParams(Section):
     """Metrics of the finished dataset."""
 
     sheet_photos: int = Field(24, ge=1, le=500)
-    """Photos shown on the before/after contact sheet."""
+    """Photos on a page of the before/after contact sheets; those that most need a look come first."""
+    outline: bool = False
+    """Draw a frame around every face that was drawn over, on the contact sheets."""
 
 
 class GateParams(Section):

@@ -96,7 +96,18 @@ CHECKS = pa.schema(
         ("box", pa.list_(pa.float32(), 4)),
     ]
 )
-"""A row per face of a photo; what the second look saw of it is that of its first look."""
+"""A row per face of a photo, as the second look saw it last."""
+PHOTO_OUTCOMES = pa.schema(
+    [
+        ("photo", pa.string()),
+        ("file", pa.string()),  # name among the composed photos; null: withheld
+        ("reason", pa.string()),  # why it is withheld (falco_core.reasons.Reason); null: it is not
+        ("detail", pa.string()),
+        ("replaced", pa.int32()),  # faces by what they got
+        ("concealed", pa.int32()),
+        ("risk", pa.float32()),  # 0..1: how much it needs a human look (falco_core.report.risk)
+    ]
+)
 COMPOSED = pa.schema(
     [
         ("photo", pa.string()),

@@ -1,13 +1,14 @@
 """What a run says at its end: released, withheld and why, the contact sheet, the headline metrics."""
 
 from falco_core.judges import Metrics
+from falco_core.judges.gate import reservations
 from falco_core.report.page import headline
 from falco_core.tables import WITHHELD, read_table
 from tasks.project import Project
-from tasks.stages import METRICS, RELEASE, REPORT, SHEET
+from tasks.stages import METRICS, OUTCOMES, RELEASE, REPORT, SHEETS
 from tasks.stages import WITHHELD as WITHHELD_TABLE
 
-HEADLINES = 4
+HEADLINES = 5
 
 
 def summarize(project: Project) -> str:
@@ -18,9 +19,11 @@ def summarize(project: Project) -> str:
     lines = [f"\n{photos.released} of {photos.total} photos released, {photos.withheld} withheld"]
     lines += [f"  withheld: {row['photo']}: {row['reason']} ({row['detail']})" for row in withheld]
     lines += [f"{name}: {value}" for name, value in headline(metrics)[1:HEADLINES]]
+    lines += [f"note: {notice}" for notice in reservations(metrics, project.params.gate)]
     lines += [
         f"release:       {project.path(RELEASE)}",
-        f"contact sheet: {project.path(SHEET)}  (private: shows originals)",
+        f"look at:       {project.path(SHEETS)}  (private: shows originals; what most needs a look comes first)",
         f"report:        {project.path(REPORT)}  (private: shows originals)",
+        f"every photo:   {project.path(OUTCOMES)}  (private: names photos)",
     ]
     return "\n".join(lines)

@@ -16,7 +16,7 @@ from prefect import task
 from falco_core.datasets.folder import PHOTO_SUFFIXES, list_photos
 from falco_core.errors import ProjectError, UnreadablePhoto
 from falco_core.faces.align import crop_quad, extract_crop
-from falco_core.faces.find import Finder, FoundFace
+from falco_core.faces.find import Finder
 from falco_core.faces.place import sound_landmarks
 from falco_core.faces.treatment import Limits, why_concealed
 from falco_core.images import Photo, decode_photo, write_png

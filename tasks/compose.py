@@ -1,8 +1,9 @@
 """compose: draw over every face, and look a second time before anything may be released.
 
 in: photos, data/faces, data/inversions, data/anonymized
-out: data/composed (photos/ tree of releasable photos, composed.parquet, checks.parquet, withheld.parquet, embeddings/
-with one array per judge, row by row of checks.parquet)
+out: data/composed (photos/ tree of releasable photos, composed.parquet, checks.parquet, withheld.parquet, embeddings/)
+embeddings, row by row of checks.parquet: per judge what it saw of the original, and of the face when the second look
+saw it first and last.
 """
 
 import hashlib
@@ -37,7 +38,7 @@ from falco_core.tables import (
 )
 from tasks.align import failure_of, finder_for, photo_bytes
 from tasks.batches import Execute, StageReport, batches_of, forget_failures, fresh_folder, missing
-from tasks.judging import judges_of, reference, roles_of
+from tasks.judging import judges_of, reference, roles_of, seen_array
 from tasks.project import Project, best_device
 from tasks.stages import ANONYMIZED, stage_named
 from tasks.stages import COMPOSED as COMPOSED_FOLDER
@@ -128,8 +129,11 @@ def _compose(project: Project, work: Work, original: bytes, climb: Climb) -> Ite
 
 def _arrays(composition: Composition, names: tuple[str, ...]) -> dict[str, np.ndarray]:
     """The finished file, if there is one, and what each judge saw of each face: [F, E]."""
-    seen = [outcome.check.embeddings for outcome in composition.outcomes]
-    arrays = {reference(name): np.stack([each[number] for each in seen]) for number, name in enumerate(names) if seen}
+    arrays = {}
+    for number, name in enumerate(names if composition.outcomes else ()):
+        arrays[seen_array("original", name)] = np.stack([o.place.references[number] for o in composition.outcomes])
+        arrays[seen_array("first", name)] = np.stack([o.first.embeddings[number] for o in composition.outcomes])
+        arrays[seen_array("last", name)] = np.stack([o.last.embeddings[number] for o in composition.outcomes])
     # The bytes of a photo that must not be released are not even kept.
     if composition.data is not None:
         arrays["file"] = np.frombuffer(composition.data, dtype=np.uint8)
@@ -137,11 +141,11 @@ def _arrays(composition: Composition, names: tuple[str, ...]) -> dict[str, np.nd
 
 
 def _check(outcome: FaceOutcome, score: float) -> dict[str, Any]:
-    check, place = outcome.check, outcome.place
+    check, place = outcome.last, outcome.place
     return {
         "face": place.face,
-        "treatment": "replaced" if outcome.cause is None else "concealed",
-        "cause": outcome.cause,
+        "treatment": "replaced" if place.cause is None else "concealed",
+        "cause": place.cause,
         "anonymized": outcome.anonymized,
         "detected": check.detected,
         "likeness": check.likeness,
@@ -230,7 +234,8 @@ def _embeddings(project: Project, works: list[Work], judges: tuple[str, ...]) ->
     for work in works:
         item = project.cache(STAGE).get(work.key)
         for number in range(len(item.record["checks"])):
-            yield {name: item.arrays[reference(name)][number] for name in judges}
+            names = (seen_array(when, judge) for judge in judges for when in ("original", "first", "last"))
+            yield {name: item.arrays[name][number] for name in names}
 
 
 def _write(folder: Path, work: Work, item: Item, file: str) -> dict[str, Any]:

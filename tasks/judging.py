@@ -20,6 +20,11 @@ def reference(judge: str) -> str:
     return f"judge_{judge}"
 
 
+def seen_array(when: str, judge: str) -> str:
+    """Name of the array of data/composed/embeddings with what a judge saw: of the `original`, `first`, `last`."""
+    return f"{when}_{judge}"
+
+
 def judge_names(project: Project) -> tuple[str, ...]:
     """Every judge that may act in this project, whoever is in its photos."""
     declared, params = declared_judges(project.spec), project.params.judges

@@ -1,6 +1,6 @@
 """release: the gate, then the public folder.
 
-in: data/composed, reports/metrics.json    out: release (photos/ tree, manifest.json)
+in: data/composed, reports/metrics.json, reports/withheld.parquet    out: release (photos/ tree, manifest.json)
 """
 
 from importlib.metadata import version
@@ -8,12 +8,13 @@ from importlib.metadata import version
 from falco_core.datasets.release import Manifest, ReleaseFile, opaque_name, write_release
 from falco_core.errors import GateError
 from falco_core.judges import Metrics, violations
-from falco_core.tables import COMPOSED, read_table
+from falco_core.tables import COMPOSED, WITHHELD, read_table
 from tasks.batches import Execute, StageReport
 from tasks.project import Project
 from tasks.stages import COMPOSED as COMPOSED_FOLDER
 from tasks.stages import METRICS, RESULT_PARAMS, stage_named
 from tasks.stages import RELEASE as RELEASE_FOLDER
+from tasks.stages import WITHHELD as WITHHELD_TABLE
 
 STAGE = stage_named("release")
 
@@ -24,7 +25,12 @@ def run(project: Project, execute: Execute) -> StageReport:
     metrics = Metrics.model_validate_json(project.path(METRICS).read_text(encoding="utf-8"))
     if broken := violations(metrics, project.params.gate):
         raise GateError(f"the gate is closed, nothing is released: {'; '.join(broken)}")
-    composed = read_table(project.path(COMPOSED_FOLDER, "composed.parquet"), COMPOSED)
+    withheld = {row["photo"] for row in read_table(project.path(WITHHELD_TABLE), WITHHELD)}
+    composed = [
+        row
+        for row in read_table(project.path(COMPOSED_FOLDER, "composed.parquet"), COMPOSED)
+        if row["photo"] not in withheld
+    ]
     opaque = project.params.release.opaque_names
     files = [
         ReleaseFile(row["file"], opaque_name(row["file"]) if opaque else row["file"], row["sha256"]) for row in composed
@@ -39,9 +45,11 @@ def _manifest(project: Project, metrics: Metrics) -> Manifest:
         falco=version("falco"),
         bundle=f"{project.spec.name} {project.spec.version}",
         params=project.params.digest(RESULT_PARAMS),
-        photos_released=metrics.photos.released,
-        photos_withheld=metrics.photos.withheld,
-        reidentification_rate=metrics.privacy.reidentification_rate.value,
-        recogniser_similarity=metrics.privacy.recogniser_similarity.value,
-        attribute_similarity=metrics.utility.attribute_similarity.value,
+        margin=project.params.anonymize.margin,
+        photos=metrics.photos,
+        faces=metrics.faces,
+        judges=metrics.judges,
+        identity=metrics.identity,
+        first_attempts_recognised=metrics.first_attempts_recognised,
+        attribute_similarity=metrics.utility.attribute_similarity,
     )

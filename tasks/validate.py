@@ -1,77 +1,186 @@
-"""validate: metrics, the list of what is withheld and why, and pictures to look at.
+"""validate: metrics, what became of every photo and why, and pictures to look at.
 
 in: photos, data/faces, data/inversions, data/anonymized, data/composed
-out: reports (metrics.json, withheld.parquet, contact_sheet.png, report.html)
+out: reports (metrics.json, withheld.parquet, outcomes.parquet, contact_sheets/, report.html)
 """
 
+from collections import Counter, defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from falco_core.errors import UnreadablePhoto
 from falco_core.images import load_photo
-from falco_core.judges import Metrics, dataset_metrics
-from falco_core.report import BeforeAfter, thumbnail, write_contact_sheet, write_report
-from falco_core.tables import CHECKS, COMPOSED, PHOTOS, WITHHELD, read_table, write_table
+from falco_core.judges.identity import Compared, identity_records, nearest_originals
+from falco_core.judges.metrics import IdentityRecord, Judged, Metrics, Photos, Rate, faces_of, utility_of
+from falco_core.judges.roles import Roles
+from falco_core.reasons import Reason
+from falco_core.report import BeforeAfter, Outline, risk, thumbnail, write_contact_sheets, write_report
+from falco_core.shards import Shards
+from falco_core.tables import (
+    ATTEMPTS,
+    CHECKS,
+    COMPOSED,
+    PHOTO_OUTCOMES,
+    PHOTOS,
+    WITHHELD,
+    read_table,
+    write_table,
+)
 from tasks.batches import Execute, StageReport
+from tasks.judging import judges_of, originals, roles_of, seen_array
 from tasks.project import Project
+from tasks.stages import ANONYMIZED, METRICS, REPORT, SHEETS, stage_named
 from tasks.stages import COMPOSED as COMPOSED_FOLDER
 from tasks.stages import FACES as FACES_FOLDER
-from tasks.stages import METRICS, REPORT, SHEET, stage_named
+from tasks.stages import OUTCOMES as OUTCOMES_TABLE
 from tasks.stages import WITHHELD as WITHHELD_TABLE
 
 STAGE = stage_named("validate")
+
+Rows = list[dict[str, Any]]
 
 
 def run(project: Project, execute: Execute) -> StageReport:
     """Write everything under reports/."""
     del execute
     photos = read_table(project.path(FACES_FOLDER, "photos.parquet"), PHOTOS)
+    checks = read_table(project.path(COMPOSED_FOLDER, "checks.parquet"), CHECKS)
     composed = read_table(project.path(COMPOSED_FOLDER, "composed.parquet"), COMPOSED)
-    withheld = _withheld(project)
-    metrics = _metrics(project, photos, composed)
+    roles = roles_of(project)
+    withheld = _withheld(project, checks, composed, roles)
+    out = {row["photo"] for row in withheld}
+    released = {row["photo"]: row["file"] for row in composed if row["photo"] not in out}
+    metrics = _metrics(project, len(photos), set(released), checks, roles)
     project.path(METRICS).parent.mkdir(parents=True, exist_ok=True)
     project.path(METRICS).write_text(metrics.model_dump_json(indent=2) + "\n", encoding="utf-8")
     write_table(project.path(WITHHELD_TABLE), withheld, WITHHELD)
-    write_contact_sheet(project.path(SHEET), _pairs(project, photos, composed, withheld))
-    write_report(project.path(REPORT), metrics=metrics, withheld=withheld, sheet=project.path(SHEET))
+    write_table(project.path(OUTCOMES_TABLE), _outcomes(photos, checks, released, withheld), PHOTO_OUTCOMES)
+    pages = write_contact_sheets(
+        project.path(SHEETS),
+        _pairs(project, photos, checks, released, withheld),
+        per_page=project.params.validation.sheet_photos,
+    )
+    write_report(project.path(REPORT), metrics=metrics, withheld=withheld, sheets=pages[:1])
     return StageReport(STAGE.name, len(photos), len(photos))
 
 
-def _metrics(project: Project, photos: list[dict[str, Any]], composed: list[dict[str, Any]]) -> Metrics:
-    limit = project.params.compose.max_heldout_similarity
-    return dataset_metrics(
-        total=len(photos),
-        released={row["photo"] for row in composed},
-        checks=read_table(project.path(COMPOSED_FOLDER, "checks.parquet"), CHECKS),
-        threshold=project.spec.thresholds.heldout if limit is None else limit,
+def _metrics(project: Project, total: int, released: set[str], checks: Rows, roles: Roles) -> Metrics:
+    kept = [check for check in checks if check["photo"] in released]
+    attempts = read_table(project.path(ANONYMIZED, "attempts.parquet"), ATTEMPTS)
+    first = [attempt for attempt in attempts if attempt["attempt"] == 0]
+    return Metrics(
+        photos=Photos(total=total, released=len(released), withheld=total - len(released)),
+        faces=faces_of(kept),
+        judges=Judged(people=roles.people, gate=roles.gate, audit=roles.audit, notices=roles.notices),
+        identity=tuple(_identity(project, checks, released, roles)),
+        first_attempts_recognised=Rate.of(sum(row["recognised_by"] is not None for row in first), len(first)),
+        utility=utility_of([check for check in kept if check["treatment"] == "replaced"]),
     )
 
 
-def _withheld(project: Project) -> list[dict[str, Any]]:
-    rows = []
+def _identity(project: Project, checks: Rows, released: set[str], roles: Roles) -> Iterator[IdentityRecord]:
+    new = np.array([check["anonymized"] for check in checks], dtype=bool)
+    out = np.array([check["photo"] in released for check in checks], dtype=bool)
+    for judge in judges_of(project, roles.all):
+        first, last, own = (_seen(project, when, judge.name) for when in ("first", "last", "original"))
+        gallery = _gallery(project, judge.name)
+        role = roles.role_of(judge.name)
+        yield from identity_records(judge, role, "composed", Compared(first[new], own[new], gallery))
+        yield from identity_records(judge, role, "released", Compared(last[out], own[out], gallery))
+
+
+def _seen(project: Project, when: str, judge: str) -> np.ndarray:
+    """What a judge saw [F, E], row by row of the checks."""
+    shards = Shards(project.path(COMPOSED_FOLDER, "embeddings"))
+    chunks = list(shards.chunks(seen_array(when, judge)))
+    return np.concatenate(chunks) if chunks else np.zeros((0, 1), dtype=np.float32)
+
+
+def _gallery(project: Project, judge: str) -> np.ndarray:
+    """All originals of the dataset [G, E]: those found at first, and those only the second look saw."""
+    known = [array for array in (originals(project, judge), _seen(project, "original", judge)) if len(array)]
+    return np.concatenate(known) if known else np.zeros((0, 1), dtype=np.float32)
+
+
+def _withheld(project: Project, checks: Rows, composed: Rows, roles: Roles) -> Rows:
+    rows: Rows = []
     for folder in (FACES_FOLDER, COMPOSED_FOLDER):
         rows += read_table(project.path(folder, "withheld.parquet"), WITHHELD)
-    return sorted(rows, key=lambda row: row["photo"])
+    may_go = {row["photo"] for row in composed}
+    return sorted([*rows, *_impostors(project, checks, may_go, roles)], key=lambda row: str(row["photo"]))
+
+
+def _impostors(project: Project, checks: Rows, may_go: set[str], roles: Roles) -> Rows:
+    """Photos in which a new face is nearer to an original of the dataset than strangers ever are."""
+    chosen = [n for n, check in enumerate(checks) if check["treatment"] == "replaced" and check["photo"] in may_go]
+    found: dict[str, str] = {}
+    for judge in judges_of(project, roles.gate) if chosen else ():
+        last = _seen(project, "last", judge.name)[chosen]
+        _, similarities = nearest_originals(judge, last, _gallery(project, judge.name))
+        for number, value in zip(chosen, similarities, strict=True):
+            # Written so that what is no number withholds the photo.
+            if not value < judge.near:
+                face, photo = checks[number]["face"], checks[number]["photo"]
+                found.setdefault(photo, f"face {face}: {judge.name} says {value:.2f}, the limit is {judge.near:.2f}")
+    reason = {"stage": STAGE.name, "reason": Reason.NEAR_ANOTHER_ORIGINAL}
+    return [{"photo": photo, "detail": detail, **reason} for photo, detail in found.items()]
+
+
+def _outcomes(photos: Rows, checks: Rows, released: dict[str, str], withheld: Rows) -> Iterator[dict[str, Any]]:
+    """What became of every photo."""
+    reason_of = {row["photo"]: row for row in withheld}
+    faces_in = _by_photo(checks)
+    for row in photos:
+        name, why = row["photo"], reason_of.get(row["photo"])
+        count = Counter(check["treatment"] for check in faces_in[name])
+        yield {
+            "photo": name,
+            "file": released.get(name),
+            "reason": why["reason"] if why else None,
+            "detail": why["detail"] if why else "",
+            "replaced": count["replaced"],
+            "concealed": count["concealed"],
+            "risk": risk(faces_in[name]),
+        }
 
 
 def _pairs(
-    project: Project,
-    photos: list[dict[str, Any]],
-    composed: list[dict[str, Any]],
-    withheld: list[dict[str, Any]],
-) -> list[BeforeAfter]:
-    file_of = {row["photo"]: row["file"] for row in composed}
+    project: Project, photos: Rows, checks: Rows, released: dict[str, str], withheld: Rows
+) -> Iterator[BeforeAfter]:
+    """All photos, those first that most need a look."""
+    faces_in, limit = _by_photo(checks), project.params.align.max_pixels
     reason_of = {row["photo"]: row["reason"] for row in withheld}
-    pairs = []
-    for row in photos[: project.params.validation.sheet_photos]:
+    for row in sorted(photos, key=lambda row: (-risk(faces_in[row["photo"]]), row["photo"])):
         name = row["photo"]
-        limit = project.params.align.max_pixels
         before = _pixels(project.photos / name, limit) if row["width"] else None
-        after = None
-        if name in file_of:
-            after = _pixels(project.path(COMPOSED_FOLDER, "photos", file_of[name]), limit)
-        pairs.append(BeforeAfter(name, before, after, reason_of.get(name, "")))
-    return pairs
+        file = released.get(name)
+        after = _pixels(project.path(COMPOSED_FOLDER, "photos", file), limit) if file else None
+        outlines = tuple(
+            Outline(np.asarray(check["box"]) / np.tile([row["width"], row["height"]], 2), check["treatment"])
+            for check in faces_in[name]
+            if project.params.validation.outline
+        )
+        yield BeforeAfter(name, before, after, reason_of.get(name, ""), _note(faces_in[name]), outlines)
+
+
+def _note(checks: Rows) -> str:
+    """Like `2 replaced, 1 concealed (too_small)`."""
+    causes = Counter(str(check["cause"]) for check in checks if check["cause"] is not None)
+    replaced = f"{len(checks) - causes.total()} replaced"
+    if not causes:
+        return replaced
+    why = ", ".join(f"{cause} x {count}" if count > 1 else cause for cause, count in sorted(causes.items()))
+    return f"{replaced}, {causes.total()} concealed ({why})"
+
+
+def _by_photo(checks: Rows) -> dict[str, Rows]:
+    found: dict[str, Rows] = defaultdict(list)
+    for check in checks:
+        found[check["photo"]].append(check)
+    return found
 
 
 def _pixels(path: Path, max_pixels: int) -> Any:

@@ -11,9 +11,10 @@ from pathlib import Path, PurePosixPath
 from pydantic import BaseModel, ConfigDict
 
 from falco_core.errors import ProjectError
+from falco_core.judges.metrics import Faces, IdentityRecord, Judged, Mean, Photos, Rate
 
 MANIFEST = "manifest.json"
-PHOTOS = "photos"
+PHOTOS_FOLDER = "photos"
 
 
 class Manifest(BaseModel):
@@ -25,11 +26,15 @@ class Manifest(BaseModel):
     bundle: str
     params: str
     """Digest of the parameters that change results."""
-    photos_released: int
-    photos_withheld: int
-    reidentification_rate: float
-    recogniser_similarity: float | None
-    attribute_similarity: float | None
+    margin: float
+    """Wanted cosine similarity to the original under the recogniser that was optimized against."""
+    photos: Photos
+    faces: Faces
+    judges: Judged
+    identity: tuple[IdentityRecord, ...]
+    """How often each judge takes a released face for its original: protocol (network and threshold), n, interval."""
+    first_attempts_recognised: Rate
+    attribute_similarity: Mean
 
 
 @dataclass(frozen=True)
@@ -50,13 +55,13 @@ def write_release(source: Path, files: Iterable[ReleaseFile], target: Path, mani
         raise ProjectError(f"{target} is not a falco release: move it away or choose another project folder")
     partial = target.with_name(f".{target.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
-    (partial / PHOTOS).mkdir(parents=True)
+    (partial / PHOTOS_FOLDER).mkdir(parents=True)
     # In the order of the new names: the times of files must not tell the old order.
     for file in sorted(files, key=lambda file: file.name):
         data = (source / file.file).read_bytes()
         if hashlib.sha256(data).hexdigest() != file.sha256:
             raise ProjectError(f"{source / file.file} is not the file that was judged: run `dvc repro --force compose`")
-        path = partial / PHOTOS / file.name
+        path = partial / PHOTOS_FOLDER / file.name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
     text = json.dumps(manifest.model_dump(mode="json"), indent=2)

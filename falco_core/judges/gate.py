@@ -22,7 +22,7 @@ def violations(metrics: Metrics, limits: GateParams) -> list[str]:
         elif rate.value > 0.0 and rate.high > limits.max_reidentification_rate:
             found.append(
                 f"{name} {_bounds(rate)} is not surely below {_REIDENTIFIED} {limits.max_reidentification_rate:.1%}: "
-                "lower anonymize.margin or compose.max_heldout_similarity"
+                "lower anonymize.margin or raise anonymize.attempts"
             )
     detected = metrics.utility.detection_rate
     if detected.value is not None and detected.value < limits.min_detection_rate:
@@ -48,19 +48,16 @@ def reservations(metrics: Metrics, limits: GateParams) -> list[str]:
                 f"{name}: {rate.n} faces are too few to prove at most {limits.max_reidentification_rate:.1%} (none was "
                 f"recognised, up to {rate.high:.1%} is possible)"
             )
-    if metrics.identity and all(record.role != "audit" for record in metrics.identity):
-        found.append("no auditor: every recogniser that knows these faces also withheld some of them")
-    return found
+    return [*found, *metrics.judges.notices]
 
 
 def _reidentification(metrics: Metrics) -> Iterator[tuple[str, Rate]]:
-    """Of released faces: the gate's and the auditors' 1:1 counts; without any, the held-out recogniser's."""
-    named = [
+    """Of released faces: the gate's and the auditors' 1:1 counts."""
+    return (
         (f"{record.metric} ({record.role})", record.rate)
         for record in metrics.identity
         if record.scope == "released" and record.role != "objective" and record.metric.startswith("reid_")
-    ]
-    return iter(named or [("re-identification rate", metrics.privacy.reidentification_rate)])
+    )
 
 
 def _bounds(rate: Rate) -> str:

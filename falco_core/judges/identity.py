@@ -12,6 +12,7 @@ from falco_core.judges.recognisers import Judge
 from falco_core.judges.similarity import nearest, similarity
 
 Role = Literal["objective", "gate", "audit"]
+Scope = Literal["composed", "released"]
 
 TIE = 1e-6
 """Similarity by which a nearest original must be nearer than the face's own one to hide it."""
@@ -19,65 +20,34 @@ TIE = 1e-6
 
 @dataclass(frozen=True)
 class Compared:
-    """A dataset's faces as one judge sees them: row i is a new face, its original, and its photo."""
+    """Faces as one judge sees them: row i is a drawn face and its original."""
 
-    composed: np.ndarray
-    """[N, E], of the new faces in the finished files."""
+    seen: np.ndarray
+    """[N, E], of the faces in the finished files."""
     originals: np.ndarray
     """[N, E], row by row the same people's."""
-    photos: tuple[str, ...]
-    withheld_by: tuple[str | None, ...]
-    """Per face: the judge (or other cause) that withheld its photo; None: it may be released."""
+    gallery: np.ndarray
+    """[G, E]: all originals of the dataset, those of withheld photos included."""
 
     def __post_init__(self) -> None:
-        lengths = {len(self.composed), len(self.originals), len(self.photos), len(self.withheld_by)}
-        if len(lengths) > 1:
-            raise ValueError(f"rows that do not belong together: {sorted(lengths)}")
-        # A photo goes or stays as a whole.
-        causes: dict[str, str | None] = {}
-        for photo, cause in zip(self.photos, self.withheld_by, strict=True):
-            if causes.setdefault(photo, cause) != cause:
-                raise ValueError(f"{photo} is both released and withheld, or withheld for two causes")
-
-    @property
-    def released(self) -> np.ndarray:
-        """bool [N]: faces of photos that may be released."""
-        return np.array([cause is None for cause in self.withheld_by], dtype=bool)
-
-    def withheld_for(self, cause: str) -> int:
-        """How many faces' photos `cause` withheld."""
-        return sum(known == cause for known in self.withheld_by)
+        if len(self.seen) != len(self.originals):
+            raise ValueError(f"rows that do not belong together: {len(self.seen)} and {len(self.originals)}")
 
 
-def identity_records(judge: Judge, role: Role, faces: Compared) -> list[IdentityRecord]:
-    """1:1 and 1:N rates of one judge, over all new faces before anything was withheld and over those released.
-
-    The 1:N gallery is all originals in `faces`, those of withheld photos included; nothing is left out of it. Raises
-    JudgeError if an original's embedding is unusable.
-    """
+def identity_records(judge: Judge, role: Role, scope: Scope, faces: Compared) -> list[IdentityRecord]:
+    """The 1:1 and the 1:N rate of one judge; raises JudgeError if an original's embedding is unusable."""
     hits = {f"reid_{judge.protocol}": reidentified(judge, faces), f"rank1_{judge.protocol}": rank1(judge, faces)}
-    scopes: dict[Literal["composed", "released"], np.ndarray] = {
-        "composed": np.ones(len(faces.photos), dtype=bool),
-        "released": faces.released,
-    }
     return [
-        IdentityRecord(
-            metric=metric,
-            judge=judge.name,
-            role=role,
-            scope=scope,
-            rate=Rate.of(int(hit[chosen].sum()), int(chosen.sum())),
-        )
+        IdentityRecord(metric=metric, judge=judge.name, role=role, scope=scope, rate=Rate.of(int(hit.sum()), len(hit)))
         for metric, hit in hits.items()
-        for scope, chosen in scopes.items()
     ]
 
 
 def reidentified(judge: Judge, faces: Compared) -> np.ndarray:
     """bool [N]: the similarity to the own original reaches the judge's threshold, or is not a number."""
-    if not len(faces.photos):
+    if not len(faces.seen):
         return np.zeros(0, dtype=bool)
-    hits: np.ndarray = ~(similarity(judge.measure, faces.composed, faces.originals) < judge.threshold)
+    hits: np.ndarray = ~(similarity(judge.measure, faces.seen, faces.originals) < judge.threshold)
     return hits
 
 
@@ -87,10 +57,10 @@ def rank1(judge: Judge, faces: Compared) -> np.ndarray:
     Chance alone gives 1/N, so a dataset of one face has rate 1. A person's other pictures are others here: where one
     of them is nearest the face counts as hidden by 1:N; `nearest_original` finds it.
     """
-    if not len(faces.photos):
+    if not len(faces.seen):
         return np.zeros(0, dtype=bool)
-    own = similarity(judge.measure, faces.composed, faces.originals)
-    _, best = _nearest(judge, faces.composed, faces.originals)
+    own = similarity(judge.measure, faces.seen, faces.originals)
+    _, best = _nearest(judge, faces.seen, faces.gallery)
     hits: np.ndarray = ~(own < best - TIE)
     return hits
 

@@ -1,7 +1,8 @@
 """The metrics of an anonymized dataset, each with its n and, for rates, its 95 % Wilson interval."""
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import Any, Literal
 
@@ -60,20 +61,13 @@ class Photos(_Record):
     withheld: int
 
 
-class Privacy(_Record):
-    """How near the new faces are to their originals.
+class Faces(_Record):
+    """What the faces of the photos to be released got."""
 
-    A face counts as re-identified if the held-out recogniser's cosine between it, as composed, and its original
-    reaches `threshold`.
-    """
-
-    threshold: float
-    reidentification_rate: Rate
-    """Of the faces in photos to be released."""
-    reidentification_rate_composed: Rate
-    """Of all composed faces, those of photos withheld for it included."""
-    recogniser_similarity: Mean
-    heldout_similarity: Mean
+    replaced: int
+    concealed: int
+    causes: dict[str, int]
+    """Concealed faces by cause (falco_core.reasons.Cause)."""
 
 
 class IdentityRecord(_Record):
@@ -84,7 +78,8 @@ class IdentityRecord(_Record):
     judge: str
     role: Literal["objective", "gate", "audit"]
     scope: Literal["composed", "released"]
-    """`composed`: all new faces, before any judge withheld one; `released`: those in photos to be released."""
+    """`composed`: all new faces as they were first put into their photos, before any judge withheld or concealed one;
+    `released`: all faces of the photos to be released, new and concealed, as they are there."""
     rate: Rate
 
 
@@ -97,36 +92,38 @@ class Utility(_Record):
     """Share of composed faces that the detector finds."""
 
 
+class Judged(_Record):
+    """Who judged, and what is to be said about that."""
+
+    people: str
+    """Whom the photos show: real, rendered, unsure."""
+    gate: tuple[str, ...]
+    audit: tuple[str, ...]
+    notices: tuple[str, ...]
+
+
 class Metrics(_Record):
     """reports/metrics.json."""
 
     photos: Photos
-    privacy: Privacy
-    utility: Utility
-    identity: tuple[IdentityRecord, ...] = ()
+    faces: Faces
+    judges: Judged
+    identity: tuple[IdentityRecord, ...]
     """Every judge's count (falco_core.judges.identity)."""
+    first_attempts_recognised: Rate
+    """Share of faces whose first new face a gate judge recognised, before another fake was tried."""
+    utility: Utility
 
 
-def dataset_metrics(
-    *, total: int, released: Collection[str], checks: Sequence[Mapping[str, Any]], threshold: float
-) -> Metrics:
-    """Metrics from the rows of checks.parquet; `released` are the photos that may be released."""
-    kept = [check for check in checks if check["photo"] in released]
-    return Metrics(
-        photos=Photos(total=total, released=len(released), withheld=total - len(released)),
-        privacy=Privacy(
-            threshold=threshold,
-            reidentification_rate=_reidentified(kept, threshold),
-            reidentification_rate_composed=_reidentified(checks, threshold),
-            recogniser_similarity=Mean.of([check["recogniser_cosine"] for check in kept]),
-            heldout_similarity=Mean.of([check["heldout_cosine"] for check in kept]),
-        ),
-        utility=Utility(
-            attribute_similarity=Mean.of([check["farl_cosine"] for check in kept]),
-            detection_rate=Rate.of(sum(check["detected"] for check in kept), len(kept)),
-        ),
+def faces_of(checks: Sequence[Mapping[str, Any]]) -> Faces:
+    """Treatments counted over rows of checks.parquet."""
+    causes = Counter(check["cause"] for check in checks if check["cause"] is not None)
+    return Faces(replaced=len(checks) - causes.total(), concealed=causes.total(), causes=dict(sorted(causes.items())))
+
+
+def utility_of(checks: Sequence[Mapping[str, Any]]) -> Utility:
+    """What stays of the faces, over the rows of checks.parquet of released new faces."""
+    return Utility(
+        attribute_similarity=Mean.of([check["farl_cosine"] for check in checks]),
+        detection_rate=Rate.of(sum(check["detected"] for check in checks), len(checks)),
     )
-
-
-def _reidentified(checks: Sequence[Mapping[str, Any]], threshold: float) -> Rate:
-    return Rate.of(sum(not check["heldout_cosine"] < threshold for check in checks), len(checks))

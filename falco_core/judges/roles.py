@@ -37,6 +37,7 @@ class Roles:
     objective: str
     gate: tuple[str, ...]
     audit: tuple[str, ...]
+    people: JudgedKind = "unsure"
     notices: tuple[str, ...] = ()
     """Sentences for the run's summary and the report: no auditor, judges that do not know these people."""
 
@@ -78,7 +79,7 @@ def roles_for(spec: BundleSpec, params: JudgesParams, found: JudgedKind) -> Role
         audit = tuple(name for name in _fitting(declared.audit, kind) if name not in gate)
     elif problem := judges_conflict(gate, audit):
         raise JudgeError(f"judges.audit: {problem}")
-    return Roles(OBJECTIVE, gate, audit, tuple(_notices(gate, audit, kind)))
+    return Roles(OBJECTIVE, gate, audit, kind, tuple(_notices(gate, audit, kind)))
 
 
 def declared_judges(spec: BundleSpec) -> JudgesSpec:

@@ -14,11 +14,11 @@ import torch
 from falco_core.bundles.bundle import Bundle
 from falco_core.faces.align import extract_crop
 from falco_core.faces.find import FoundFace
+from falco_core.faces.place import Drawing, Place
 from falco_core.judges.likeness import LIKENESS_LIMIT, pixel_likeness
 from falco_core.judges.recognisers import Judge
 from falco_core.judges.self_check import check_judge
 from falco_core.judges.similarity import similarity
-from falco_core.faces.place import Drawing, Place
 from falco_core.reasons import Cause
 from falco_core.tensors import to_tensor
 

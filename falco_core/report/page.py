@@ -7,7 +7,8 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from falco_core.judges.metrics import Mean, Metrics, Rate
+from falco_core.judges.identity import headline as identity_headline
+from falco_core.judges.metrics import IdentityRecord, Mean, Metrics, Rate
 
 _PAGE = Template("""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
@@ -19,39 +20,55 @@ border-bottom: 1px solid #8884 } img { max-width: 100%; height: auto }
 </style></head><body>
 <h1>falco report</h1>
 <p>Private: this page shows originals. It belongs to the data folder, not to the release.</p>
+<ul>$notices</ul>
 <h2>Metrics</h2><table><tr><th>metric</th><th>value</th></tr>$metrics</table>
 <h2>Withheld photos</h2>$withheld
-<h2>Before and after</h2><img alt="pairs of photos before and after" src="data:image/png;base64,$sheet">
+<h2>Before and after</h2>
+<p>Photos that most need a look come first; all pages lie beside this one in contact_sheets.</p>$sheets
 </body></html>
 """)
 
+NOT_PROVEN = (
+    "Not proven: that nobody knows a person by hair, clothes, companions or background. These stay as they are.",
+    "The judges are the recognisers named below; a stronger one may see more.",
+)
 
-def write_report(path: Path, *, metrics: Metrics, withheld: Sequence[Mapping[str, Any]], sheet: Path) -> None:
-    """Write the page; `withheld` are rows of withheld.parquet, `sheet` the contact sheet's PNG."""
+
+def write_report(
+    path: Path, *, metrics: Metrics, withheld: Sequence[Mapping[str, Any]], sheets: Sequence[Path]
+) -> None:
+    """Write the page; `withheld` are rows of withheld.parquet, `sheets` PNGs of contact sheets to show."""
+    images = (base64.b64encode(sheet.read_bytes()).decode() for sheet in sheets)
     page = _PAGE.substitute(
+        notices="".join(f"<li>{escape(notice)}</li>" for notice in (*metrics.judges.notices, *NOT_PROVEN)),
         metrics="".join(_row(name, value) for name, value in headline(metrics)),
         withheld=_withheld(withheld),
-        sheet=base64.b64encode(sheet.read_bytes()).decode(),
+        sheets="".join(
+            f'<img alt="pairs of photos before and after" src="data:image/png;base64,{image}">' for image in images
+        ),
     )
     path.write_text(page, encoding="utf-8")
 
 
 def headline(metrics: Metrics) -> list[tuple[str, str]]:
     """The metrics a reader wants first, as (name, value with interval and n)."""
-    privacy, utility, photos = metrics.privacy, metrics.utility, metrics.photos
+    photos, faces, utility = metrics.photos, metrics.faces, metrics.utility
+    causes = ", ".join(f"{cause} {count}" for cause, count in faces.causes.items())
     return [
         ("photos released / withheld", f"{photos.released} / {photos.withheld}"),
-        ("re-identification rate (held-out recogniser)", _rate(privacy.reidentification_rate)),
-        ("identity similarity to the original (recogniser)", _mean(privacy.recogniser_similarity)),
+        ("faces replaced / concealed", f"{faces.replaced} / {faces.concealed}{f' ({causes})' if causes else ''}"),
+        ("judges", f"gate {', '.join(metrics.judges.gate)}; audit {', '.join(metrics.judges.audit) or 'nobody'}"),
+        ("re-identification", identity_headline(metrics.identity)),
+        ("first attempts recognised by the gate", _rate(metrics.first_attempts_recognised)),
+        *((_name(record), _rate(record.rate)) for record in metrics.identity if record.role != "objective"),
         ("attribute similarity to the original (FaRL)", _mean(utility.attribute_similarity)),
-        ("identity similarity (held-out recogniser)", _mean(privacy.heldout_similarity)),
-        ("re-identified before withholding", _rate(privacy.reidentification_rate_composed)),
         ("new faces found by the detector", _rate(utility.detection_rate)),
-        *(
-            (f"{record.metric} ({record.role}, {record.scope} faces)", _rate(record.rate))
-            for record in metrics.identity
-        ),
     ]
+
+
+def _name(record: IdentityRecord) -> str:
+    where = "of released faces" if record.scope == "released" else "of new faces, before any was held back"
+    return f"{record.metric} ({record.role}) {where}"
 
 
 def _rate(rate: Rate) -> str:

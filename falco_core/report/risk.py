@@ -23,5 +23,5 @@ def risk(checks: Sequence[Row]) -> float:
 def _of_face(check: Row) -> float:
     if check["cause"] is not None:
         return LATE.get(Cause(check["cause"]), CONCEALED)
-    near = 0.6 * min(max(check["likeness"] / LIKENESS_LIMIT, 0.0), 1.0)
+    near = 0.6 * min(max(float(check["likeness"]) / LIKENESS_LIMIT, 0.0), 1.0)
     return max(near, UNSURE if check["score"] < UNSURE_BELOW else 0.0)

@@ -45,7 +45,8 @@ class BeforeAfter:
 def write_contact_sheets(folder: Path, pairs: Iterable[BeforeAfter], *, per_page: int) -> list[Path]:
     """Draw `pairs`, `per_page` to a page, into PNGs in `folder` (made if missing); a page at a time in memory."""
     folder.mkdir(parents=True, exist_ok=True)
-    iterator, pages = iter(pairs), []
+    iterator = iter(pairs)
+    pages: list[Path] = []
     while chunk := list(islice(iterator, per_page)):
         pages.append(folder / f"page_{len(pages) + 1:03d}.png")
         _page(chunk).save(pages[-1], optimize=True)
@@ -84,9 +85,7 @@ def _draw_pair(sheet: Image.Image, pair: BeforeAfter, left: int, top: int) -> No
     draw.text((left, top + TILE + 21), _shorten(pair.note, 90), fill=INK, font=font)
 
 
-def _place(
-    sheet: Image.Image, pixels: np.ndarray | None, left: int, top: int, outlines: Sequence[Outline]
-) -> None:
+def _place(sheet: Image.Image, pixels: np.ndarray | None, left: int, top: int, outlines: Sequence[Outline]) -> None:
     if pixels is None:
         return
     image = Image.fromarray(thumbnail(pixels))
