@@ -35,12 +35,14 @@ def conceal(pixels: np.ndarray, box: np.ndarray, how: Concealment) -> Pasted:
         raise ValueError("a face whose photo is withheld is not concealed")
     result, region = pixels.copy(), np.zeros(pixels.shape[:2], dtype=bool)
     centre, half = _head(box)
-    across = 1 if how is Concealment.SOLID else max(1, min(CELLS, int(2 * half[0] / SMALLEST_CELL)))
+    across = max(1, min(CELLS, int(2 * half[0] / SMALLEST_CELL)))
     cell = max(2 * half[0] / across, 1.0)
     for rows, columns in _cells(centre, half, cell, pixels.shape):
         part = result[rows, columns]
         part[:] = part.reshape(-1, 3).mean(axis=0).round().astype(np.uint8)
         region[rows, columns] = True
+    if how is Concealment.SOLID and region.any():
+        result[region] = pixels[region].mean(axis=0).round().astype(np.uint8)
     return Pasted(result, region)
 
 
