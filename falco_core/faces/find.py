@@ -26,8 +26,6 @@ SMALLEST = 12
 """Pixels: the smallest face that CenterFace sees reliably."""
 FLOOR = 0.05
 """CenterFace's score below which nothing is looked at, whatever the threshold."""
-TOLERANCE = 0.75
-"""Of a box's size: a box this much under `smallest` may still be a face of that size."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +78,7 @@ class Finder:
 
     def _suspicious(self, sighting: Sighting, pixels: np.ndarray) -> bool:
         box = _inside(sighting.box, pixels)
-        large = float((box[2:] - box[:2]).max()) >= TOLERANCE * self._smallest
+        large = float((box[2:] - box[:2]).max()) >= self._smallest
         return large and sighting.score >= max(FLOOR, DOUBT * self._threshold)
 
     def _judged(self, pixels: np.ndarray, sighting: Sighting) -> FoundFace | None:
