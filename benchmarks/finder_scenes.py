@@ -86,13 +86,14 @@ def scenes(count: int, crowd: list[Person], near: list[Person], *, seed: int) ->
 
 
 def _scene(number: int, kind: str, crowd: list[Person], near: list[Person], draw: np.random.Generator) -> Picture:
-    longest = int(draw.choice([640, 1000, 1600, 2400, 4000], p=[0.2, 0.25, 0.25, 0.2, 0.1]))
+    sides = [1600, 2400, 2400, 4000] if kind == "large" else [640, 640, 1000, 1000, 1600, 1600, 2400, 4000]
+    longest = int(draw.choice(sides))
     height, width = longest, round(longest * draw.uniform(0.6, 0.8))
     height, width = (height, width) if draw.random() < 0.3 else (width, height)
     photo = _place((width, height), draw)
     faces: list[KnownFace] = []
     for _ in range(2 if kind == "large" else 7):
-        low, high = {"tiny": (12, 20), "small": (16, 40), "large": (350, 800)}.get(kind, (22, 360))
+        low, high = {"tiny": (12, 20), "small": (16, 40), "large": (300, 800)}.get(kind, (22, 360))
         size = math.exp(draw.uniform(math.log(low), math.log(min(high, 0.4 * min(height, width)))))
         pool = near if size > 150 else crowd
         face = _add(photo, faces, pool[draw.integers(len(pool))], size, kind, draw)
@@ -123,6 +124,8 @@ def _add(
     angle = TURNED.get(kind, draw.uniform(25, 60) * draw.choice([-1, 1]) if kind == "tilted" else 0.0)
     patch, marks = _turned(person, size / FACE, angle)
     half = _half(size, angle)
+    if (2 * half > [width, height]).any():
+        return None
     for _ in range(30):
         spot = np.array([draw.uniform(half[0], width - half[0]), draw.uniform(half[1], height - half[1])])
         spot = _at_border(spot, half, kind, (width, height), draw)

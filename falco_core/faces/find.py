@@ -18,9 +18,9 @@ from falco_core.faces.views import views_of
 
 THRESHOLD = 0.3
 """CenterFace's score from which something is a face."""
-DOUBT = 0.5
+DOUBT = 0.3
 """Share of the threshold from which MTCNN is asked for a second opinion."""
-SECOND_OPINION = 0.95
+SECOND_OPINION = 0.9
 """MTCNN's probability that makes a face of what CenterFace doubts."""
 SMALLEST = 12
 """Pixels: the smallest face that CenterFace sees reliably."""
@@ -34,7 +34,8 @@ class FoundFace:
 
     box: [4] x0 y0 x1 y1, inside the photo; landmarks: [5, 2] left eye, right eye, nose, left and right mouth corner as
     seen when the face is upright, so they follow a turned face; score: CenterFace's; mtcnn_score: MTCNN's, 0 where it
-    does not see the face: then the landmarks are CenterFace's, which are no good for turned faces; views: who saw it.
+    does not see the face: then the landmarks are CenterFace's, which are no good for turned faces; views: which saw it, the
+    best one first.
     """
 
     box: np.ndarray

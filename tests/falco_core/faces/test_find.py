@@ -1,3 +1,4 @@
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -139,7 +140,7 @@ def test_raising_the_smallest_size_hides_no_larger_face(head: np.ndarray, finder
     pixels = on(canvas, head, 1000, 60)
     every = finder.find(pixels)
     assert len(every) == 3
-    for smallest, expected in ((1, every), (30, every[1:]), (200, every[2:])):
+    for smallest, expected in ((1, every), (40, every[1:]), (200, every[2:])):
         found = Finder(smallest=smallest).find(pixels)
         assert len(found) == len(expected)
         assert all(known(face, found) for face in expected)
@@ -154,7 +155,7 @@ def test_a_lower_threshold_finds_all_of_a_higher_one_and_more(head: np.ndarray) 
     pixels = on(grey(600, 1000), np.rot90(head, 2)[:, :170], 0, 10)
     pixels = on(on(pixels, head, 500, 10), resized(head, 9 / 245), 300, 300)
     found = [Finder(threshold=threshold).find(pixels) for threshold in (0.9, 0.5, 0.3, 0.1)]
-    for fewer, more in zip(found, found[1:], strict=False):
+    for fewer, more in pairwise(found):
         assert all(known(face, more) for face in fewer)
     assert len(found[-1]) > len(found[0])
 
@@ -183,14 +184,14 @@ def test_views_are_bounded_by_a_tile_and_tiles_cover_the_photo_with_their_overla
     seen = np.zeros(shape, int)
     last = 0.0
     for view in views_of(pixels):
-        assert max(view.pixels.shape) <= TILE
+        assert max(view.pixels.shape) <= TILE + 2 * view.border <= 1.2 * TILE
         if view.name == "tiles":
             x, y = view.corner.astype(int)
             seen[y : y + view.pixels.shape[0], x : x + view.pixels.shape[1]] += 1
             if view.inner[0]:
                 assert last - x >= OVERLAP
             last = x + view.pixels.shape[1]
-    assert seen.min() == 1
+    assert seen.min() >= 1
 
 
 def test_a_damaged_or_missing_network_is_one_sentence(tmp_path: Path) -> None:
