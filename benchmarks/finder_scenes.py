@@ -185,7 +185,7 @@ def _turned(person: Person, side: float, angle: float) -> tuple[np.ndarray, np.n
         picture = np.concatenate([picture[..., :3] / np.maximum(picture[..., 3:], 1e-3), picture[..., 3:]], 2)
     out = math.ceil(side * (1.0 if angle == 0 else math.sqrt(2)))
     matrix = cv2.getRotationMatrix2D((len(picture) / 2 - 0.5, len(picture) / 2 - 0.5), angle, side / len(picture))
-    matrix[:, 2] += out / 2 - len(picture) / 2
+    matrix[:, 2] = matrix[:, 2] + (out / 2 - len(picture) / 2)
     patch = cv2.warpAffine(picture, matrix, (out, out), flags=cv2.INTER_LINEAR)
     own = person.landmarks * (len(picture) / given) - 0.5
     return patch, own @ matrix[:, :2].T + matrix[:, 2] + 0.5
@@ -219,7 +219,8 @@ def _paste(photo: np.ndarray, patch: np.ndarray, shift: np.ndarray) -> None:
     if x1 <= x0 or y1 <= y0:
         return
     part = patch[y0 - top : y1 - top, x0 - left : x1 - left]
-    photo[y0:y1, x0:x1] += (part[..., :3] - photo[y0:y1, x0:x1]) * part[..., 3:]
+    under = photo[y0:y1, x0:x1]
+    photo[y0:y1, x0:x1] = under + (part[..., :3] - under) * part[..., 3:]
 
 
 def nobody(count: int, *, seed: int, folder: Path | None = None) -> Iterator[Picture]:

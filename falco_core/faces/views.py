@@ -8,10 +8,10 @@ import numpy as np
 
 WHOLE_SIDES = (400, 800, 1600)
 """Longer sides, pixels, of the views of the whole photo: CenterFace splits faces of more than about 500 pixels."""
-MIRRORED_SIDES = (800, 1600)
-"""Of those that are looked at again with a mirrored border, which completes faces that the photo's border cuts."""
+APART = 1.4
+"""A view of the whole photo is left out where the photo, or its tiles, are less than this much larger."""
 BORDER = 0.1
-"""Width of the mirrored border over the longer side of the view."""
+"""Width of what is mirrored around the largest whole view, over its longer side: it completes cut faces."""
 TILE = 1600
 """Longest side of a tile, pixels: what the memory of a look is bounded by."""
 OVERLAP = 320
@@ -52,14 +52,14 @@ def views_of(pixels: np.ndarray) -> Iterator[View]:
 
 def _plain_views(pixels: np.ndarray) -> Iterator[View]:
     longer = max(pixels.shape[:2])
-    for longest in WHOLE_SIDES:
-        view = _whole(pixels, f"whole_{longest}", min(longest, longer))
+    wholes = [side for side in WHOLE_SIDES if side * APART <= longer] or [longer]
+    if longer <= TILE and longer not in wholes:
+        wholes.append(longer)
+    for side in wholes:
+        view = _whole(pixels, f"whole_{side}" if side in WHOLE_SIDES else "whole", side)
         yield view
-        if longest in MIRRORED_SIDES:
-            yield _mirrored(view, f"mirrored_{longest}")
-        if longest >= longer:
-            break
-    if longer > WHOLE_SIDES[-1]:
+    yield _mirrored(view)
+    if longer > TILE:
         yield from _tiles(pixels)
 
 
@@ -71,28 +71,29 @@ def _whole(pixels: np.ndarray, name: str, side: int) -> View:
     return View(name, 0, smaller, np.array([width / size[0], height / size[1]]), np.zeros(2))
 
 
-def _mirrored(view: View, name: str) -> View:
+def _mirrored(view: View) -> View:
     height, width = view.pixels.shape[:2]
     border = round(BORDER * max(height, width))
     wider = cv2.copyMakeBorder(view.pixels, border, border, border, border, cv2.BORDER_REFLECT)
-    return View(name, 0, wider, view.scale, view.corner - border * view.scale, border=border)
+    return View("mirrored", 0, wider, view.scale, view.corner - border * view.scale, border=border)
 
 
 def _tiles(pixels: np.ndarray) -> Iterator[View]:
     height, width = pixels.shape[:2]
-    spots = [(x, y) for y in _starts(height) for x in _starts(width)]
-    for part, (x, y) in enumerate(spots):
-        tile = pixels[y : y + TILE, x : x + TILE]
-        inner = (x > 0, y > 0, x + TILE < width, y + TILE < height)
-        yield View("tiles", part, tile, np.ones(2), np.array([x, y], dtype=float), inner)
+    spots = [(x, y) for y in _spans(height) for x in _spans(width)]
+    for part, ((x0, x1), (y0, y1)) in enumerate(spots):
+        inner = (x0 > 0, y0 > 0, x1 < width, y1 < height)
+        yield View("tiles", part, pixels[y0:y1, x0:x1], np.ones(2), np.array([x0, y0], dtype=float), inner)
 
 
-def _starts(length: int) -> list[int]:
-    """Where tiles begin so that they cover a side evenly and overlap by OVERLAP or more."""
+def _spans(length: int) -> list[tuple[int, int]]:
+    """Where tiles begin and end: as few as cover a side, of one size, overlapping by OVERLAP."""
     if length <= TILE:
-        return [0]
+        return [(0, length)]
     count = -(-(length - OVERLAP) // (TILE - OVERLAP))
-    return [round(k * (length - TILE) / (count - 1)) for k in range(count)]
+    size = -(-(length + (count - 1) * OVERLAP) // count)
+    starts = [k * (length - size) // (count - 1) for k in range(count)]
+    return [(start, start + size) for start in starts]
 
 
 def _white(pixels: np.ndarray) -> float:
