@@ -35,8 +35,8 @@ class CloserLook:
                 device=torch.device(device),
             )
 
-    def look(self, pixels: np.ndarray, box: np.ndarray) -> tuple[float, np.ndarray | None, np.ndarray | None]:
-        """MTCNN's probability, box [4] and landmarks [5, 2] of the face at `box` [4] in a photo uint8 [H, W, 3].
+    def look(self, pixels: np.ndarray, box: np.ndarray) -> tuple[float, np.ndarray | None]:
+        """MTCNN's probability and landmarks [5, 2] of the face at `box` [4] in a photo uint8 [H, W, 3].
 
         0 and None where it sees none. The landmarks follow a turned face: its left eye comes first.
         """
@@ -44,7 +44,7 @@ class CloserLook:
         turned = np.stack([np.rot90(patch, degrees // 90) for degrees in TURNS])
         boxes, scores, points = self._mtcnn.detect(turned, landmarks=True)
         known = (box - np.tile(corner, 2)) / scale
-        best: tuple[float, np.ndarray | None, np.ndarray | None] = (0.0, None, None)
+        best: tuple[float, np.ndarray | None] = (0.0, None)
         for degrees, found, chances, marks in zip(TURNS, boxes, scores, points, strict=True):
             if found is None:
                 continue
@@ -53,7 +53,7 @@ class CloserLook:
                 own = np.concatenate([upright.min(0), upright.max(0)])
                 if overlaps(known, own[None])[0][0] >= AGREE and chance > best[0]:
                     five = _turned_back(np.asarray(five, dtype=np.float64), degrees)
-                    best = (float(chance), own * scale + np.tile(corner, 2), five * scale + corner)
+                    best = (float(chance), five * scale + corner)
         return best
 
 

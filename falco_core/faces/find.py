@@ -7,6 +7,7 @@ Measured by benchmarks/finder.py; docs/finding.md says why the numbers here are 
 """
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -18,25 +19,26 @@ from falco_core.faces.views import views_of
 
 THRESHOLD = 0.3
 """CenterFace's score from which something is a face."""
-DOUBT = 0.5
+DOUBT = 0.2
 """Share of the threshold from which MTCNN is asked for a second opinion."""
-SECOND_OPINION = 0.95
+SECOND_OPINION = 0.9
 """MTCNN's probability that makes a face of what CenterFace doubts."""
+CUT = 2 / 3
+"""Share of the threshold that makes a face of what the photo's border cuts."""
 SMALLEST = 12
 """Pixels: the smallest face that CenterFace sees reliably."""
 FLOOR = 0.05
 """CenterFace's score below which nothing is looked at, whatever the threshold."""
-TOLERANCE = 0.75
-"""Of a box's size: a box this much under `smallest` may still be a face of that size."""
 
 
 @dataclass(frozen=True)
 class FoundFace:
     """A found face, in photo pixels (the centre of the first pixel is (0.5, 0.5)).
 
-    box: [4] x0 y0 x1 y1, inside the photo; landmarks: [5, 2] left eye, right eye, nose, left and right mouth corner as
-    seen when the face is upright, so they follow a turned face; score: CenterFace's; mtcnn_score: MTCNN's, 0 where it
-    does not see the face: then the landmarks are CenterFace's, which are no good for turned faces; views: who saw it.
+    box: [4] x0 y0 x1 y1, inside the photo. landmarks: [5, 2] left eye, right eye, nose, left and right mouth corner as
+    seen when the face is upright, so they follow a turned face. score: CenterFace's. mtcnn_score: MTCNN's, 0 where it
+    does not see the face: then the landmarks are CenterFace's, which are no good for turned faces. views: which saw
+    it, the best one first.
     """
 
     box: np.ndarray
@@ -49,6 +51,18 @@ class FoundFace:
     def size(self) -> float:
         """The shorter side of the box, pixels."""
         return float((self.box[2:] - self.box[:2]).min())
+
+
+class Scored(Protocol):
+    """What a face is counted by."""
+
+    @property
+    def score(self) -> float:
+        """CenterFace's."""
+
+    @property
+    def mtcnn_score(self) -> float:
+        """MTCNN's."""
 
 
 class Finder:
@@ -80,15 +94,21 @@ class Finder:
 
     def _suspicious(self, sighting: Sighting, pixels: np.ndarray) -> bool:
         box = _inside(sighting.box, pixels)
-        large = float((box[2:] - box[:2]).max()) >= TOLERANCE * self._smallest
+        large = float((box[2:] - box[:2]).max()) >= self._smallest
         return large and sighting.score >= max(FLOOR, DOUBT * self._threshold)
 
     def _judged(self, pixels: np.ndarray, sighting: Sighting) -> FoundFace | None:
-        chance, _, landmarks = self._closer.look(pixels, sighting.box)
-        if sighting.score < self._threshold and chance < SECOND_OPINION:
-            return None
+        chance, landmarks = self._closer.look(pixels, sighting.box)
         points = sighting.landmarks if landmarks is None else landmarks
-        return FoundFace(_inside(sighting.box, pixels), points, sighting.score, chance, sighting.views)
+        face = FoundFace(_inside(sighting.box, pixels), points, sighting.score, chance, sighting.views)
+        return face if counts(face, self._threshold, cut=is_cut(face, pixels.shape)) else None
+
+
+def counts(face: Scored, threshold: float, *, cut: bool) -> bool:
+    """Whether a face counts with a threshold: by its score, by less of it where it is cut or MTCNN is sure."""
+    if face.mtcnn_score >= SECOND_OPINION and face.score >= DOUBT * threshold:
+        return True
+    return face.score >= threshold * (CUT if cut else 1.0)
 
 
 def is_cut(face: FoundFace, shape: tuple[int, ...]) -> bool:

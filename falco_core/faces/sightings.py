@@ -20,13 +20,15 @@ WHOLE_FACE = 400
 """Pixels of the view: above it CenterFace may take a part of a face for a face."""
 RESOLVED = 16
 """Pixels of the view: from this size on CenterFace would have seen a face of its own."""
+ON_BORDER = (0.3, 0.95)
+"""Share of a box inside the photo from which, and up to which, a mirrored border helps to see it."""
 
 
 @dataclass
 class Sighting:
     """A face as the views show it: the best box [4] and landmarks [5, 2] in photo pixels, and the best score.
 
-    `seen_by` holds the parts of views (name, part) that showed it, `scale` photo pixels per pixel of the coarsest.
+    `seen_by` says how well each part of a view (name, part) saw it, `scale` is photo pixels per pixel of the coarsest.
     """
 
     box: np.ndarray
@@ -34,24 +36,25 @@ class Sighting:
     score: float
     rank: tuple[bool, bool, float]
     scale: float
-    seen_by: list[tuple[str, int]] = field(default_factory=list)
+    seen_by: dict[tuple[str, int], float] = field(default_factory=dict)
 
     @property
     def views(self) -> tuple[str, ...]:
-        """Names of the views that showed it, coarse ones first."""
-        return tuple(dict.fromkeys(name for name, _ in self.seen_by))
+        """Names of the views that showed it, the one that saw it best first."""
+        best_first = sorted(self.seen_by, key=lambda part: -self.seen_by[part])
+        return tuple(dict.fromkeys(name for name, _ in best_first))
 
 
 def join(sightings: list[Sighting], view: View, seen: Seen) -> None:
     """Add the faces of a view to the sightings of coarser ones, in place."""
-    whole = [not _cut_by_tile(box, view) for box in seen.boxes]
-    order = sorted(range(len(seen.boxes)), key=lambda i: (not whole[i], -seen.scores[i], i))
     ratio, shift = view.scale, view.corner
-    for i in order:
-        box = seen.boxes[i] * np.tile(ratio, 2) + np.tile(shift, 2)
-        side = float((seen.boxes[i, 2:] - seen.boxes[i, :2]).max())
+    found = [(box, i) for i, box in enumerate(seen.boxes) if not view.border or _crosses(box, view)]
+    whole = {i: not view.border and not _cut_by_tile(box, view) for box, i in found}
+    for box, i in sorted(found, key=lambda face: (not whole[face[1]], -seen.scores[face[1]], face[1])):
+        side = float((box[2:] - box[:2]).max())
         rank = (whole[i], side <= WHOLE_FACE, float(seen.scores[i]))
-        new = Sighting(box, seen.landmarks[i] * ratio + shift, rank[2], rank, float(ratio.max()))
+        place = _without_border(box, view) * np.tile(ratio, 2) + np.tile(shift, 2)
+        new = Sighting(place, seen.landmarks[i] * ratio + shift, rank[2], rank, float(ratio.max()))
         _place(sightings, new, (view.name, view.part))
 
 
@@ -67,9 +70,9 @@ def _place(sightings: list[Sighting], new: Sighting, part: tuple[str, int]) -> N
             known = sightings[index]
             if inside[index] >= INSIDE and part not in known.seen_by and _is_part(known, new):
                 known.score = max(known.score, new.score)
-                known.seen_by.append(part)
+                known.seen_by[part] = new.score
                 return None
-    new.seen_by.append(part)
+    new.seen_by[part] = new.score
     sightings.append(new)
     return None
 
@@ -78,13 +81,13 @@ def _merge(known: Sighting, new: Sighting, part: tuple[str, int]) -> None:
     if new.rank > known.rank:
         known.box, known.landmarks, known.rank = new.box, new.landmarks, new.rank
     known.score = max(known.score, new.score)
-    known.seen_by.append(part)
+    known.seen_by[part] = new.score
 
 
 def _is_part(known: Sighting, new: Sighting) -> bool:
     """Whether a box inside a known one is a part of its face: the coarser view would have seen a second face."""
     if not new.rank[0]:
-        return True  # what a tile's border leaves of a face
+        return True  # what the border of a tile or photo leaves of a face
     side = float((new.box[2:] - new.box[:2]).max())
     return known.score >= SURE and new.scale < known.scale and side / known.scale >= RESOLVED
 
@@ -95,3 +98,20 @@ def _cut_by_tile(box: np.ndarray, view: View) -> bool:
     near = 0.05 * float((box[2:] - box[:2]).max()) + 2
     touches = (box[0] < near, box[1] < near, box[2] > width - near, box[3] > height - near)
     return any(touch and inner for touch, inner in zip(touches, view.inner, strict=True))
+
+
+def _crosses(box: np.ndarray, view: View) -> bool:
+    """Whether a box [4] of a view with a mirrored border lies on the photo's border, a good part of it inside."""
+    inside = _without_border(box, view)
+    share = float((inside[2:] - inside[:2]).clip(min=0).prod() / max((box[2:] - box[:2]).prod(), 1e-9))
+    return ON_BORDER[0] <= share < ON_BORDER[1]
+
+
+def _without_border(box: np.ndarray, view: View) -> np.ndarray:
+    """What of a box [4] lies inside a mirrored border; all of it where there is none."""
+    if not view.border:
+        return box
+    height, width = view.pixels.shape[:2]
+    edge = np.array([width, height, width, height]) - view.border
+    inside: np.ndarray = np.clip(box, view.border, edge)
+    return inside
