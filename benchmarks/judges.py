@@ -28,7 +28,7 @@ from falco_core.rendered.renderer import render_aligned
 from falco_core.rendered.sensor import photograph
 from falco_core.tensors import to_pixels
 
-JUDGES = ("dlib", "rendered_heldout", "recogniser")
+JUDGES = ("dlib", "sface", "rendered_heldout", "recogniser")
 DEMO = Path(__file__).parents[1] / "falco_core" / "rendered" / "demo_photos"
 SEED = 9100
 TAIL = 1e-3

@@ -27,7 +27,7 @@ class Manifest(BaseModel):
     """Digest of the parameters that change results."""
     photos_released: int
     photos_withheld: int
-    reidentification_rate: float
+    reidentification_rate: float | None
     recogniser_similarity: float | None
     attribute_similarity: float | None
 

@@ -10,6 +10,7 @@ from falco_core.bundles.bundle import Bundle
 from falco_core.errors import JudgeError
 from falco_core.faces.align import crop_quad, extract_crop
 from falco_core.judges.dlib_judge import DlibJudge
+from falco_core.judges.sface_judge import SFaceJudge
 from falco_core.judges.similarity import Measure
 from falco_core.networks.heldout import FACENET
 from falco_core.tensors import to_tensor
@@ -114,17 +115,18 @@ def _heldout(name: str, people: Kind) -> Callable[[Bundle], Judge]:
 
 
 _MAKERS: dict[str, Callable[[Bundle], Judge]] = {
-    "dlib": lambda bundle: _shared_dlib(),
+    "dlib": lambda bundle: _shared("dlib"),
+    "sface": lambda bundle: _shared("sface"),
     "rendered_heldout": _heldout("rendered_heldout", "rendered"),
     "facenet_vggface2": _heldout("facenet_vggface2", "real"),
     "recogniser": lambda bundle: BundleJudge("recogniser", bundle, network="recogniser"),
 }
 _MADE: dict[tuple[str, int], tuple[Bundle, Judge]] = {}
-_DLIB: list[DlibJudge] = []
+_SHARED: dict[str, Judge] = {}
 
 
-def _shared_dlib() -> Judge:
-    """dlib's networks depend on no bundle: loaded once (30 MB)."""
-    if not _DLIB:
-        _DLIB.append(DlibJudge())
-    return _DLIB[0]
+def _shared(name: Literal["dlib", "sface"]) -> Judge:
+    """A judge that depends on no bundle, loaded once."""
+    if name not in _SHARED:
+        _SHARED[name] = DlibJudge() if name == "dlib" else SFaceJudge()
+    return _SHARED[name]
