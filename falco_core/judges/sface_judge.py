@@ -27,7 +27,7 @@ LANDMARKS_IN_CHIP = np.array(
 COSINE = 0.363
 """OpenCV's own: cosine from which two faces are one person."""
 NEAR = 0.55
-"""Cosine that one in a million pairs of strangers reaches, by extrapolation: docs/judges.md."""
+"""Cosine that about one in a million pairs of strangers reaches, by extrapolation: docs/judges.md."""
 EMBEDDING = 128
 
 
