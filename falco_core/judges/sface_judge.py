@@ -5,6 +5,7 @@ is not imported.
 """
 
 from collections.abc import Sequence
+from threading import Lock
 from typing import Literal
 
 import cv2
@@ -45,6 +46,7 @@ class SFaceJudge:
     def __init__(self) -> None:
         """Load the network from the installed package; raises JudgeError in one line."""
         path = model_file(self.name, PACKAGE, FILE, SHA256)
+        self._alone = Lock()
         try:
             self._network = cv2.dnn.readNetFromONNX(str(path))
         except cv2.error as error:
@@ -59,7 +61,13 @@ class SFaceJudge:
         for row, points in enumerate(landmarks):
             chip = upright_chip(pixels, points, LANDMARKS_IN_CHIP, CHIP)
             if chip is not None:
-                self._network.setInput(chip.transpose(2, 0, 1)[None].astype(np.float32), INPUT)
-                embedding = self._network.forward()[0]
+                embedding = self._forward(chip)
                 embeddings[row] = embedding / max(float(np.linalg.norm(embedding)), 1e-12)
         return embeddings
+
+    def _forward(self, chip: np.ndarray) -> np.ndarray:
+        image = chip.transpose(2, 0, 1)[None].astype(np.float32)
+        # OpenCV keeps the input inside the network, and lets other threads run meanwhile.
+        with self._alone:
+            self._network.setInput(image, INPUT)
+            return np.array(self._network.forward()[0])

@@ -1,4 +1,5 @@
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -121,6 +122,17 @@ def test_a_face_is_known_again_in_a_turned_and_a_smaller_photo(bundle: Bundle, c
     assert (similarity(judge.measure, again, known) > 0.9).all()
     half = judge.embed(np.ascontiguousarray(pixels[::2, ::2]), [points / 2 for points in landmarks])
     assert (similarity(judge.measure, half, known) > 0.75).all()
+
+
+@pytest.mark.parametrize("name", ["dlib", "sface"])
+def test_threads_do_not_mix_up_faces(bundle: Bundle, couple: Face, name: str) -> None:
+    judge = judge_named(name, bundle)
+    pixels, (left, right) = couple
+    alone = [judge.embed(pixels, [points]) for points in (left, right)]
+    with ThreadPoolExecutor(2) as pool:
+        together = list(pool.map(lambda points: judge.embed(pixels, [points]), [left, right] * 3))
+    for number, embedding in enumerate(together):
+        assert embedding == pytest.approx(alone[number % 2], abs=1e-4)
 
 
 def test_dlib_takes_two_rendered_people_for_one_and_says_they_are_rendered(dlib: DlibJudge, couple: Face) -> None:
