@@ -19,7 +19,7 @@ Config = TypeVar("Config", bound=BaseModel)
 
 PAIRING_SPACES = ("farl", "recogniser", "clip", "dino")
 
-JudgeName = Literal["dlib", "rendered_heldout", "facenet_vggface2"]
+JudgeName = Literal["dlib", "sface", "rendered_heldout", "facenet_vggface2"]
 """Recognisers that may judge. The one that is optimized against is not among them: nobody judges himself."""
 
 

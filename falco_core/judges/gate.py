@@ -17,7 +17,8 @@ def violations(metrics: Metrics, limits: GateParams) -> list[str]:
     found = []
     for name, rate in _reidentification(metrics):
         if rate.value is None:
-            if not limits.allow_unknown:
+            # Where no photo is to be released there is nothing to know.
+            if metrics.photos.released and not limits.allow_unknown:
                 found.append(f"{name} is unknown: no face was judged; gate.allow_unknown: true releases all the same")
         elif rate.value > 0.0 and rate.high > limits.max_reidentification_rate:
             found.append(

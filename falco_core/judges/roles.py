@@ -20,13 +20,14 @@ JudgedKind = Literal["real", "rendered", "unsure"]
 
 KNOWS: dict[JudgeName, Literal["real", "rendered"]] = {
     "dlib": "real",
+    "sface": "real",
     "facenet_vggface2": "real",
     "rendered_heldout": "rendered",
 }
 """The kind of people each judge was trained on."""
 
-OF_FACENET = JudgesSpec(gate=("facenet_vggface2",), audit=("dlib",))
-OF_RENDERED = JudgesSpec(gate=("dlib", "rendered_heldout"))
+OF_FACENET = JudgesSpec(gate=("facenet_vggface2",), audit=("dlib", "sface"))
+OF_RENDERED = JudgesSpec(gate=("dlib", "rendered_heldout"), audit=("sface",))
 """What bundles have that name no judges, by their held-out network."""
 
 

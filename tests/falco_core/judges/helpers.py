@@ -36,7 +36,7 @@ def two_faces(seed: int = 0) -> tuple[np.ndarray, list[np.ndarray]]:
     """A photo of two different patterns, and where they are."""
     cells = np.random.default_rng(seed).integers(0, 256, (8, 16, 3)).astype(np.uint8)
     pixels = cells.repeat(8, axis=0).repeat(8, axis=1)
-    return pixels, [LANDMARKS, LANDMARKS + [64.0, 0.0]]
+    return pixels, [LANDMARKS, LANDMARKS + np.array([64.0, 0.0])]
 
 
 def unit(*rows: Sequence[float]) -> np.ndarray:

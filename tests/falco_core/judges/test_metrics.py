@@ -49,7 +49,14 @@ def test_each_limit_names_its_key() -> None:
 
 
 def unknown() -> Metrics:
-    return dataset_metrics(total=0, released=set(), checks=[], threshold=0.4)
+    """A photo to be released, and no face of it judged."""
+    return dataset_metrics(total=1, released={"a"}, checks=[], threshold=0.4)
+
+
+def test_nothing_released_is_no_violation_by_itself() -> None:
+    metrics = dataset_metrics(total=4, released=set(), checks=[check("a", 0.9)], threshold=0.4)
+    assert metrics.privacy.reidentification_rate.value is None
+    assert violations(metrics, GateParams()) == []
 
 
 def test_an_unknown_rate_closes_the_gate_unless_allowed() -> None:

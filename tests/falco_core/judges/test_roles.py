@@ -7,6 +7,7 @@ from falco_core.bundles import bundle_folder, load_spec
 from falco_core.bundles.spec import BundleSpec
 from falco_core.errors import BundleError, JudgeError, ParamsError
 from falco_core.judges.roles import JudgedKind, Roles, roles_for
+from falco_core.networks.heldout import FACENET
 from falco_core.params import JudgesParams, parse_params
 
 
@@ -16,24 +17,33 @@ def mini() -> BundleSpec:
 
 
 @pytest.fixture(scope="module")
-def facenet(converted_bundle: Path) -> BundleSpec:
-    return load_spec(converted_bundle)
+def facenet(mini: BundleSpec) -> BundleSpec:
+    """A bundle that says nothing of judges, with FaceNet held out, as `falco models convert` makes them."""
+    document = mini.model_dump(mode="json", exclude={"judges"})
+    document["networks"]["heldout"]["config"] |= {"architecture": FACENET, "embedding": 512}
+    return BundleSpec.model_validate(document)
 
 
 @pytest.mark.parametrize(
-    ("found", "gate"),
-    [("real", ("dlib",)), ("rendered", ("rendered_heldout",)), ("unsure", ("dlib", "rendered_heldout"))],
+    ("found", "gate", "audit"),
+    [
+        ("real", ("dlib",), ("sface",)),
+        ("rendered", ("rendered_heldout",), ()),
+        ("unsure", ("dlib", "rendered_heldout"), ("sface",)),
+    ],
 )
-def test_mini_gates_with_who_knows_the_people(mini: BundleSpec, found: JudgedKind, gate: tuple[str, ...]) -> None:
+def test_mini_judges_with_who_knows_the_people(
+    mini: BundleSpec, found: JudgedKind, gate: tuple[str, ...], audit: tuple[str, ...]
+) -> None:
     roles = roles_for(mini, JudgesParams(), found)
-    assert (roles.objective, roles.gate, roles.audit) == ("recogniser", gate, ())
-    assert any("no auditor" in notice for notice in roles.notices)
+    assert (roles.objective, roles.gate, roles.audit) == ("recogniser", gate, audit)
+    assert any("no auditor" in notice for notice in roles.notices) == (not audit)
 
 
 def test_a_converted_bundle_gates_with_facenet_and_audits_with_dlib(facenet: BundleSpec) -> None:
     roles = roles_for(facenet, JudgesParams(), "real")
-    assert (roles.gate, roles.audit, roles.notices) == (("facenet_vggface2",), ("dlib",), ())
-    assert [roles.role_of(name) for name in roles.all] == ["objective", "gate", "audit"]
+    assert (roles.gate, roles.audit, roles.notices) == (("facenet_vggface2",), ("dlib", "sface"), ())
+    assert [roles.role_of(name) for name in roles.all] == ["objective", "gate", "audit", "audit"]
 
 
 def test_a_gate_that_does_not_know_the_people_says_so(facenet: BundleSpec) -> None:
@@ -51,14 +61,14 @@ def test_the_user_overrules_kind_and_judges(mini: BundleSpec) -> None:
     assert roles_for(mini, JudgesParams(kind="real"), "rendered").gate == ("dlib",)
     chosen = roles_for(mini, JudgesParams(gate=("rendered_heldout",), audit=("dlib",)), "real")
     assert (chosen.gate, chosen.audit) == (("rendered_heldout",), ("dlib",))
-    assert any("knows real people" in notice for notice in chosen.notices)
+    assert any("no judge of the gate (rendered_heldout) knows real people" in notice for notice in chosen.notices)
     unknowing = roles_for(mini, JudgesParams(audit=("rendered_heldout",)), "real")
     assert any("auditor rendered_heldout does not know real" in notice for notice in unknowing.notices)
 
 
 def test_a_judge_taken_for_the_gate_leaves_the_bundles_audit(facenet: BundleSpec) -> None:
     roles = roles_for(facenet, JudgesParams(gate=("dlib",)), "real")
-    assert (roles.gate, roles.audit) == (("dlib",), ())
+    assert (roles.gate, roles.audit) == (("dlib",), ("sface",))
 
 
 def test_an_auditor_that_gates_is_refused(mini: BundleSpec) -> None:
