@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 from prefect import task
 
+from falco_core.faces.align import landmarks_in_crop
 from falco_core.faces.compose import paste
+from falco_core.faces.mask import face_mask
 from falco_core.images import Photo, decode_photo, encode_photo, output_name, read_png
 from falco_core.items import Item
 from falco_core.judges.second_look import Limits, Originals, SecondLook, Verdict
@@ -97,13 +99,8 @@ def compose_photo(project: Project, work: Work, original: bytes, look: SecondLoo
     # Smaller faces are farther away: they are drawn first, so that nearer ones cover them.
     for place in sorted(work.places, key=lambda place: (_side(place), place.face)):
         crop = read_png(project.path(ANONYMIZED, "crops", f"{place.face}.png"))
-        pasted = paste(
-            pixels,
-            crop,
-            quad=_points(place.quad),
-            landmarks=_points(place.landmarks),
-            feather=project.params.compose.feather,
-        )
+        quad, landmarks = _points(place.quad), _points(place.landmarks)
+        pasted = paste(pixels, crop, quad=quad, landmarks=landmarks, mask=_mask(project, place))
         pixels, replaced[place.face] = pasted.pixels, pasted.region
     alpha = photo.alpha
     if alpha is not None:
@@ -117,6 +114,13 @@ def compose_photo(project: Project, work: Work, original: bytes, look: SecondLoo
         originals=_originals(project, work),
     )
     return _item(work, verdict, data, photo.format)
+
+
+def _mask(project: Project, place: Place) -> np.ndarray:
+    """What of the original's aligned crop is its face: the same pixels for whoever asks."""
+    crop = read_png(project.path(FACES_FOLDER, "crops", f"{place.face}.png"))
+    inside = landmarks_in_crop(_points(place.landmarks), _points(place.quad), crop.shape[0])
+    return face_mask(crop, inside)[0]
 
 
 def _limits(project: Project) -> Limits:
