@@ -149,7 +149,7 @@ def _warped(crop: np.ndarray, places: np.ndarray, side: float) -> np.ndarray:
     image = _shrunk(torch.from_numpy(crop.copy()).permute(2, 0, 1)[None].float(), side)
     sampled = sample(image, torch.from_numpy(places * image.shape[-1]), padding="border")
     warped: np.ndarray = sampled[0].permute(1, 2, 0).contiguous().numpy()
-    return np.clip(warped, 0, 255)
+    return np.asarray(np.clip(warped, 0, 255))
 
 
 def _shrunk(image: Tensor, side: float) -> Tensor:

@@ -220,13 +220,18 @@ def _softened(found: np.ndarray, core: np.ndarray, *, within: np.ndarray, size: 
     """
     inside = found.copy()
     inside[0], inside[-1], inside[:, 0], inside[:, -1] = False, False, False, False
-    depth = cv2.distanceTransform(inside.astype(np.uint8), cv2.DIST_L2, 5)
-    beyond = cv2.distanceTransform((~core).astype(np.uint8), cv2.DIST_L2, 5)
-    way = np.minimum(depth / (EDGE * WORK), within / (EDGE_ON_SKIN * WORK))
+    depth = _to_edge(inside) - _to_edge(~inside)
+    beyond = _to_edge(~core)
+    way = np.minimum((depth + 0.5) / (EDGE * WORK), within / (EDGE_ON_SKIN * WORK))
     way = np.maximum(way, 1.5 - beyond / (EDGE * WORK))
     way = cv2.resize(way, (size, size), interpolation=cv2.INTER_LINEAR)
     way = np.clip(way, 0.0, 1.0)
-    return (way * way * (3.0 - 2.0 * way)).astype(np.float32)
+    return np.asarray(way * way * (3.0 - 2.0 * way), dtype=np.float32)
+
+
+def _to_edge(region: np.ndarray) -> np.ndarray:
+    """How many pixels each place of a region lies from its edge; 0 outside."""
+    return np.asarray(cv2.distanceTransform(region.astype(np.uint8), cv2.DIST_L2, 5))
 
 
 @cache
