@@ -30,7 +30,7 @@ ALIKE = 0.45
 """Log difference to a face's light beyond which a pixel outside of the mask is no skin that goes on."""
 FACE_FROM = 0.25
 """From which value of its mask on the new face counts: a soft edge is still face."""
-FILL_MARGIN = 0.025
+FILL_MARGIN = 0.04
 """How far inside its outline, as a share of the side, the new face is mixed with what is around it."""
 MOST_BESIDE = 1.2
 """How much stronger than the old one's strongest detail the new one's may be beside eyes, nose and mouth."""
@@ -66,7 +66,7 @@ def correction(layers: Layers) -> np.ndarray:
     side = layers.side
     old, new = np.log(layers.old + OFFSET), np.log(layers.new + OFFSET)
     solid = _solid(layers.mask, side)
-    shown = _filled(new, layers.face, side)
+    shown = _filled(new, layers)
     old_light, new_light = (_spread(each, solid, LIGHT_BLUR * side) for each in (old, shown))
     light = new_light + np.clip(old_light - new_light, *np.log(LIGHT_RATIO))
     detail = _bounded(shown - new_light, old - old_light, layers.core, solid, side)
@@ -82,13 +82,13 @@ def grain(old: np.ndarray, fitted: np.ndarray, mask: np.ndarray, seed: int) -> n
     for fine, wide in GRAIN_BANDS:
         levels = [_level(_gauss(each, fine) - _gauss(each, wide), inside) for each in (old_grey, new_grey)]
         missing.append(np.sqrt(max(min(levels[0], MOST_GRAIN) ** 2 - levels[1] ** 2, 0.0)))
-    result: np.ndarray = np.zeros(mask.shape, dtype=np.float32)
+    result = np.zeros(mask.shape, dtype=np.float32)
     if not any(missing):
         return result
     noise = np.random.default_rng(seed).standard_normal(mask.shape, dtype=np.float32)
     for (fine, wide), strength in zip(GRAIN_BANDS, missing, strict=True):
         band = _gauss(noise, fine) - _gauss(noise, wide)
-        result = result + strength / max(float(band.std()), EMPTY) * band
+        result = np.asarray(result + strength / max(float(band.std()), EMPTY) * band)
     return result
 
 
@@ -99,19 +99,25 @@ def _solid(mask: np.ndarray, side: float) -> np.ndarray:
     return np.asarray(solid if solid.sum() >= FEW else np.maximum(full.astype(np.float32), EMPTY))
 
 
-def _filled(new: np.ndarray, face: np.ndarray, side: float) -> np.ndarray:
-    """The new picture with its hair and background painted over by the skin that ends there."""
-    sure = face > FACE_FROM
-    if sure.sum() < FEW or sure.all():
+def _filled(new: np.ndarray, layers: Layers) -> np.ndarray:
+    """The new picture; what of its hair and background would be pasted is painted over by the skin that ends there."""
+    sure = layers.face > FACE_FROM
+    missing = (layers.mask > FACE_FROM) & ~sure
+    if sure.sum() < FEW or not missing.any():
         return new
-    depth = cv2.distanceTransform(sure.astype(np.uint8), cv2.DIST_L2, 5) / (FILL_MARGIN * side)
-    weight = np.clip(depth - 1, EMPTY, 1) * sure
-    fill = _spread(new, weight, side / 8)
+    margin = FILL_MARGIN * layers.side
+    weight = np.clip(_depth(sure) / margin - 1, EMPTY, 1) * sure
+    fill = _spread(new, weight, layers.side / 8)
     for share in (1 / 16, 1 / 32, 1 / 64):
-        near = _blurred(new, weight, share * side)
+        near = _blurred(new, weight, share * layers.side)
         fill = (near[..., :-1] + 0.02 * fill) / (near[..., -1:] + 0.02)
-    kept = np.clip(depth, 0, 1)[..., None]
+    kept = np.clip(_depth(~missing) / margin, 0, 1)[..., None]
     return np.asarray(kept * new + (1 - kept) * fill)
+
+
+def _depth(region: np.ndarray) -> np.ndarray:
+    """How many pixels each place of a region lies from its edge; 0 outside."""
+    return np.asarray(cv2.distanceTransform(region.astype(np.uint8), cv2.DIST_L2, 5))
 
 
 def _bounded(new: np.ndarray, old: np.ndarray, core: np.ndarray, solid: np.ndarray, side: float) -> np.ndarray:
@@ -178,11 +184,11 @@ def _spread(values: np.ndarray, weight: np.ndarray, sigma: float) -> np.ndarray:
 
 def _blurred(values: np.ndarray, weight: np.ndarray, sigma: float) -> np.ndarray:
     """Blur of values times weight, and of weight: float32 [h, w, C + 1]; at a smaller scale, which is quicker."""
-    stack = np.concatenate([values * weight[..., None], weight[..., None]], axis=2).astype(np.float32)
+    stack: np.ndarray = np.concatenate([values * weight[..., None], weight[..., None]], axis=2).astype(np.float32)
     step = max(1, int(sigma / 3))
     height, width = weight.shape
     if step > 1:
-        stack = cv2.resize(stack, (-(-width // step), -(-height // step)), interpolation=cv2.INTER_AREA)
+        stack = np.asarray(cv2.resize(stack, (-(-width // step), -(-height // step)), interpolation=cv2.INTER_AREA))
     blurred = _gauss(stack, sigma / step)
     return blurred if step == 1 else np.asarray(cv2.resize(blurred, (width, height), interpolation=cv2.INTER_LINEAR))
 

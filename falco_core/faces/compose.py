@@ -37,25 +37,24 @@ def paste(pixels: np.ndarray, crop: np.ndarray, *, quad: np.ndarray, landmarks: 
     landmarks are no numbers or have no extent.
     """
     _check(quad, landmarks)
-    region = np.zeros(pixels.shape[:2], dtype=bool)
+    result, region = pixels.copy(), np.zeros(pixels.shape[:2], dtype=bool)
     box = _bounds(quad, pixels.shape)
     if box is None:
-        return Pasted(pixels.copy(), region)
-    rows, columns = box
-    places = _places(quad, rows, columns)
-    core = _core(landmarks, rows, columns)
-    alpha = np.maximum(_warped_mask(mask, places, _side(quad)), core)
+        return Pasted(result, region)
+    side, core = _side(quad), _core(landmarks, *box)
+    alpha = np.maximum(_warped_mask(mask, _places(quad, *box), side), core)
     alpha[alpha < LEAST] = 0.0
     if not alpha.any():
-        return Pasted(pixels.copy(), region)
+        return Pasted(result, region)
+    part = _used(alpha, margin=round(2 * SEAM * side) + 1)
+    (rows, columns), alpha, core = _within(box, part), alpha[part], core[part]
+    places = _places(quad, rows, columns)
     own = face_mask(crop, landmarks_in_crop(landmarks, quad, crop.shape[0]))[0]
-    face = np.maximum(_warped_mask(own, places, _side(quad)), core)
-    fitted = _fitted(pixels[rows, columns], crop, places, Where(alpha, face, core), _side(quad))
-    old = pixels[rows, columns].astype(np.float32)
-    blended = np.clip(np.rint(old + alpha[..., None] * (fitted - old)), 0, 255).astype(np.uint8)
-    result = pixels.copy()
-    touched = alpha > 0
-    result[rows, columns][touched] = blended[touched]
+    face = np.maximum(_warped_mask(own, places, side), core)
+    old, touched = pixels[rows, columns], alpha > 0
+    fitted = _fitted(old, crop, places, Where(alpha, face, core), side)
+    blended = old + alpha[..., None] * (fitted - old)
+    result[rows, columns][touched] = np.clip(np.rint(blended), 0, 255).astype(np.uint8)[touched]
     region[rows, columns] = touched
     return Pasted(result, region)
 
@@ -78,6 +77,21 @@ def _bounds(quad: np.ndarray, shape: tuple[int, ...]) -> tuple[slice, slice] | N
     rows = slice(max(int(top), 0), min(int(bottom), shape[0]))
     columns = slice(max(int(left), 0), min(int(right), shape[1]))
     return (rows, columns) if rows.stop > rows.start and columns.stop > columns.start else None
+
+
+def _used(alpha: np.ndarray, margin: int) -> tuple[slice, slice]:
+    """The rows and columns in which a mask is not 0, and a margin."""
+    slices = []
+    for axis in (1, 0):
+        used = np.flatnonzero(alpha.any(axis=axis))
+        slices.append(slice(max(int(used[0]) - margin, 0), min(int(used[-1]) + 1 + margin, alpha.shape[1 - axis])))
+    return slices[0], slices[1]
+
+
+def _within(box: tuple[slice, slice], part: tuple[slice, slice]) -> tuple[slice, slice]:
+    """The rows and columns of the photo that are a part of a box."""
+    rows, columns = (slice(b.start + p.start, b.start + p.stop) for b, p in zip(box, part, strict=True))
+    return rows, columns
 
 
 def _places(quad: np.ndarray, rows: slice, columns: slice) -> np.ndarray:

@@ -166,7 +166,7 @@ def _sound(points: np.ndarray) -> bool:
     if points.shape != (5, 2) or not np.isfinite(points).all():
         return False
     height = np.hypot(*(points[3:].mean(axis=0) - points[:2].mean(axis=0)))
-    return bool(height > WORK / 16 and np.abs(points - WORK / 2).max() < WORK)
+    return bool(height > WORK / 16 and points.min() >= 0 and points.max() <= WORK)
 
 
 def _centres(size: int) -> np.ndarray:
