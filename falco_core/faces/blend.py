@@ -15,6 +15,8 @@ OFFSET = 16.0
 """Added to 8-bit values before the logarithm, so that grain in the dark does not count as contrast."""
 LIGHT_BLUR = 1 / 9
 """Standard deviation of the blur that leaves of a face its light, as a share of the crop's side."""
+FEATURES_WEIGH = 0.02
+"""Weight of eyes, brows and mouth in it: enough where there is no other skin."""
 LIGHT_RATIO = (0.4, 2.5)
 """Within which the new face's light is changed."""
 FINE_GAIN, COARSE_GAIN = (0.7, 2.0), (0.85, 1.2)
@@ -49,8 +51,8 @@ EMPTY = 1e-4
 class Layers:
     """What is blended, at one scale. old, new: float32 [h, w, 3] in 0..255; the others float32 [h, w] in 0..1.
 
-    mask: where the old face gives way; face: where `new` is face; core: what is always replaced; side: pixels of the
-    crop's side.
+    mask: where the old face gives way; face: where `new` is face; core: what is always replaced; features: eyes, brows
+    and mouth; side: pixels of the crop's side.
     """
 
     old: np.ndarray
@@ -58,6 +60,7 @@ class Layers:
     mask: np.ndarray
     face: np.ndarray
     core: np.ndarray
+    features: np.ndarray
     side: float
 
 
@@ -67,7 +70,9 @@ def correction(layers: Layers) -> np.ndarray:
     old, new = np.log(layers.old + OFFSET), np.log(layers.new + OFFSET)
     solid = _solid(layers.mask, side)
     shown = _filled(new, layers)
-    old_light, new_light = (_spread(each, solid, LIGHT_BLUR * side) for each in (old, shown))
+    # Light is what lies on skin. Eyes, brows and mouth would darken it where they are, which nobody should learn.
+    skin = solid * np.maximum(1 - layers.features, FEATURES_WEIGH)
+    old_light, new_light = (_spread(each, skin, LIGHT_BLUR * side) for each in (old, shown))
     light = new_light + np.clip(old_light - new_light, *np.log(LIGHT_RATIO))
     detail = _bounded(shown - new_light, old - old_light, layers.core, solid, side)
     fitted = light + _matched(old - old_light, detail, solid, side)
@@ -111,7 +116,7 @@ def _filled(new: np.ndarray, layers: Layers) -> np.ndarray:
     for share in (1 / 16, 1 / 32, 1 / 64):
         near = _blurred(new, weight, share * layers.side)
         fill = (near[..., :-1] + 0.02 * fill) / (near[..., -1:] + 0.02)
-    kept = np.clip(_depth(~missing) / margin, 0, 1)[..., None]
+    kept = _gauss(np.clip(_depth(~missing) / margin, 0, 1), margin / 3)[..., None]
     return np.asarray(kept * new + (1 - kept) * fill)
 
 

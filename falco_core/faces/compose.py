@@ -12,7 +12,7 @@ from torch.nn import functional
 from falco_core.errors import FaceError
 from falco_core.faces.align import landmarks_in_crop, sample
 from falco_core.faces.blend import OFFSET, SEAM, Layers, correction, grain
-from falco_core.faces.mask import core_hull, face_mask
+from falco_core.faces.mask import core_hull, face_mask, features_mask
 
 WORK = 400
 """Pixels of the crop's side at which light and sharpness are compared in larger faces."""
@@ -52,7 +52,7 @@ def paste(pixels: np.ndarray, crop: np.ndarray, *, quad: np.ndarray, landmarks: 
     own = face_mask(crop, landmarks_in_crop(landmarks, quad, crop.shape[0]))[0]
     face = np.maximum(_warped_mask(own, places, side), core)
     old, touched = pixels[rows, columns], alpha > 0
-    fitted = _fitted(old, crop, places, Where(alpha, face, core), side)
+    fitted = _fitted(old, crop, places, Where(alpha, face, core, features_mask(landmarks, rows, columns)), side)
     blended = old + alpha[..., None] * (fitted - old)
     result[rows, columns][touched] = np.clip(np.rint(blended), 0, 255).astype(np.uint8)[touched]
     region[rows, columns] = touched
@@ -105,11 +105,12 @@ def _places(quad: np.ndarray, rows: slice, columns: slice) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Where:
-    """Masks float32 [h, w] in photo pixels: what is replaced, where the new picture is face, the features."""
+    """Masks float32 [h, w] in photo pixels: see `blend.Layers`."""
 
     alpha: np.ndarray
     face: np.ndarray
     core: np.ndarray
+    features: np.ndarray
 
 
 def _fitted(old: np.ndarray, crop: np.ndarray, places: np.ndarray, where: Where, side: float) -> np.ndarray:
@@ -122,6 +123,7 @@ def _fitted(old: np.ndarray, crop: np.ndarray, places: np.ndarray, where: Where,
         mask=_scaled(where.alpha, scale),
         face=_scaled(where.face, scale),
         core=_scaled(where.core, scale),
+        features=_scaled(where.features, scale),
         side=side * scale,
     )
     change = correction(layers)

@@ -36,9 +36,9 @@ WORK = 128
 """Pixels of the picture in which a mask is computed: outlines are smooth at this size, and 0.1 s is enough."""
 INNER = 0.85
 """Up to which oval distance a pixel should be face: what is missing there counts as covered."""
-LIMIT = 1.07
+LIMIT = 1.15
 """Oval distance at which a mask ends even where skin goes on."""
-AROUND = 1.2
+AROUND = 1.22
 """From which oval distance on colours are not the face's (apart from ears and neck, which are told by colour)."""
 EDGE = 0.022
 """Width of the mask's soft edge, as a share of the crop's side; it lies inside of the outline."""
@@ -51,6 +51,8 @@ CORE_BESIDE_EYES = 0.34
 CORE_BROWS = 0.42
 CORE_NOSE = 0.25
 CORE_MOUTH_BESIDE, CORE_MOUTH_BELOW = 0.14, 0.3
+# Half axes of the features, and how far above an eye its own lies, in the same unit.
+EYE_SIZE, MOUTH_SIZE, BROWS_ABOVE = (0.42, 0.3), (0.6, 0.3), 0.12
 
 
 @dataclass(frozen=True)
@@ -159,6 +161,20 @@ def core_hull(landmarks: np.ndarray) -> np.ndarray:
         ]
     hull: np.ndarray = cv2.convexHull(np.array(corners, dtype=np.float32))[:, 0].astype(np.float64)
     return hull
+
+
+def features_mask(landmarks: np.ndarray, rows: slice, columns: slice) -> np.ndarray:
+    """1 on eyes with their brows and on the mouth of a face in photo pixels, 0 elsewhere: float32 [h, w]."""
+    oval = face_oval(landmarks)
+    height = float((landmarks[3:].mean(axis=0) - landmarks[:2].mean(axis=0)) @ oval.down)
+    angle = float(np.degrees(np.arctan2(oval.across[1], oval.across[0])))
+    filled = np.zeros((rows.stop - rows.start, columns.stop - columns.start), dtype=np.float32)
+    eyes = [(eye - BROWS_ABOVE * height * oval.down, EYE_SIZE) for eye in landmarks[:2]]
+    for centre, size in [*eyes, (landmarks[3:].mean(axis=0), MOUTH_SIZE)]:
+        place = np.rint(centre - [columns.start + 0.5, rows.start + 0.5]).astype(int).tolist()
+        axes = [max(1, round(share * height)) for share in size]
+        cv2.ellipse(filled, place, axes, angle, 0, 360, 1.0, thickness=cv2.FILLED)
+    return filled
 
 
 def _sound(points: np.ndarray) -> bool:
