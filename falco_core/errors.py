@@ -44,3 +44,7 @@ class UnreadablePhoto(FalcoError):
         super().__init__(f"{reason.value}: {detail}")
         self.reason = reason
         self.detail = detail
+
+
+class FaceError(FalcoError):
+    """A face cannot be replaced: it has no sound place in its photo."""

@@ -9,8 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from falco_core.faces.align import crop_quad
-from falco_core.faces.compose import paste
-from falco_core.faces.conceal import Concealment, conceal
+from falco_core.faces.conceal import Concealment
 from falco_core.faces.find import FoundFace
 from falco_core.faces.place import Drawing, Place, sound_landmarks
 from falco_core.images import Photo, decode_photo, encode_photo
@@ -52,7 +51,6 @@ class Climb:
 
     look: SecondLook
     otherwise: Concealment
-    feather: float
     max_pixels: int
 
     def compose(self, photo: Photo, places: Sequence[Place], *, name: str) -> Composition:
@@ -84,19 +82,21 @@ class Climb:
         """The photo with every place drawn over: far (small) faces first, those that the second look missed last."""
         pixels, drawn = photo.pixels, np.zeros(photo.pixels.shape[:2], dtype=bool)
         for place in sorted(places, key=lambda p: (p.cause is Cause.MISSED_AT_FIRST, p.side, p.face)):
-            if place.crop is None:
-                pasted = conceal(pixels, place.box, self.otherwise)
-            else:
-                pasted = paste(pixels, place.crop, quad=place.quad, landmarks=place.landmarks, feather=self.feather)
+            pasted = self._drawn_over(pixels, place)
             pixels, drawn = pasted.pixels, drawn | pasted.region
         # Transparency can draw a face too: what was drawn is opaque.
         alpha = None if photo.alpha is None else np.where(drawn, np.uint8(255), photo.alpha)
         return Drawing(replace(photo, pixels=pixels, alpha=alpha), places, drawn)
 
+    def _drawn_over(self, pixels: np.ndarray, place: Place) -> Pasted:
+        if place.crop is None or place.mask is None:
+            return conceal(pixels, place.box, Concealment.SOLID if place.plain else self.otherwise)
+        return paste(pixels, place.crop, quad=place.quad, landmarks=place.landmarks, mask=place.mask)
+
     def _concealed(self, photo: Photo, places: tuple[Place, ...], findings: Findings, name: str) -> tuple[Place, ...]:
         """The places with those in trouble concealed, and one more for each face that was missed."""
         kept = tuple(
-            place if trouble is None else replace(place, crop=None, cause=place.cause or trouble)
+            place if trouble is None else _next_rung(place, trouble)
             for place, trouble in zip(places, findings.troubles, strict=True)
         )
         number = sum(place.cause is Cause.MISSED_AT_FIRST for place in places)
@@ -127,10 +127,17 @@ def _distinct(faces: Sequence[FoundFace]) -> list[FoundFace]:
     return kept
 
 
+def _next_rung(place: Place, trouble: Cause) -> Place:
+    """What a face in trouble gets instead: a mosaic for the new face, one colour for the mosaic."""
+    if place.cause is None:
+        return replace(place, crop=None, mask=None, cause=trouble)
+    return replace(place, plain=True)
+
+
 def _hopeless(places: Sequence[Place], findings: Findings) -> Reason | None:
-    """Why concealing cannot help any more: a face that is concealed already is in trouble."""
+    """Why concealing cannot help any more: a face of one colour is in trouble."""
     for place, trouble in zip(places, findings.troubles, strict=True):
-        if place.cause is not None and trouble is not None:
+        if place.plain and trouble is not None:
             return Reason.STILL_RECOGNISABLE
     return None
 

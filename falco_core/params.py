@@ -40,6 +40,8 @@ class AlignParams(Section):
     """CenterFace's score from which something counts as a face."""
     most_turned: Unit = 0.8
     """Faces turned further to a side (0 frontal, 1 profile) are concealed instead of replaced."""
+    most_covered: Unit = 0.5
+    """Faces of which something hides a larger share are concealed instead of replaced."""
     max_pixels: int = Field(100_000_000, ge=10_000)
     """Photos with more pixels are withheld before they are decoded."""
 
@@ -100,8 +102,6 @@ class ComposeParams(Section):
     """What a face gets that cannot be replaced; withhold: its photo is not released."""
     suspicion: Annotated[float, Field(gt=0.0, le=1.0)] = 0.6
     """The second look's detection threshold, as a share of align.detection_threshold."""
-    feather: Annotated[float, Field(gt=0.0, le=0.5)] = 0.08
-    """Width of the blended border, as a share of the crop side."""
 
 
 class JudgesParams(Section):

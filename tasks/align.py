@@ -1,6 +1,7 @@
 """align: find every face of every photo, decide which of them the generator replaces, and crop them.
 
-in: photos    out: data/faces (photos.parquet, faces.parquet, withheld.parquet, crops/FACE.png)
+in: photos    out: data/faces (photos.parquet, faces.parquet, withheld.parquet, crops/FACE.png, arrays/)
+arrays, row by row of faces.parquet: mask uint8 [S, S], what of the crop is face (`falco_core.faces.mask`).
 """
 
 import hashlib
@@ -15,13 +16,15 @@ from prefect import task
 
 from falco_core.datasets.folder import PHOTO_SUFFIXES, list_photos
 from falco_core.errors import ProjectError, UnreadablePhoto
-from falco_core.faces.align import crop_quad, extract_crop
+from falco_core.faces.align import crop_quad, extract_crop, landmarks_in_crop
 from falco_core.faces.find import Finder
+from falco_core.faces.mask import face_mask, mask_to_bytes
 from falco_core.faces.place import sound_landmarks
 from falco_core.faces.treatment import Limits, why_concealed
 from falco_core.images import Photo, decode_photo, write_png
 from falco_core.items import Item
 from falco_core.reasons import Reason
+from falco_core.shards import write_shards
 from falco_core.tables import FACES, PHOTOS, WITHHELD, write_table
 from tasks.batches import Execute, StageReport, batches_of, forget_failures, fresh_folder, missing
 from tasks.project import Project, best_device
@@ -62,7 +65,7 @@ def align_batch(root: Path, files: list[PhotoFile]) -> None:
     project = Project.open(root)
     params = project.params.align
     finder = finder_for(best_device(), params.detection_threshold, params.smallest_face)
-    limits = Limits(params.smallest_replaced, params.most_turned)
+    limits = Limits(params.smallest_replaced, params.most_turned, params.most_covered)
     size = project.spec.resolution
     for file in files:
         data = photo_bytes(project, file.photo, file.sha256)
@@ -85,14 +88,21 @@ def align_photo(photo: Photo, finder: Finder, limits: Limits, size: int) -> Item
         return Item(record={**record, "reason": Reason.NO_FACE_FOUND, "detail": "the detector finds no face"})
     landmarks = [sound_landmarks(face) for face in faces]
     quads = [crop_quad(points) for points in landmarks]
+    crops = [extract_crop(photo.pixels, quad, size) for quad in quads]
+    inside = [landmarks_in_crop(points, quad, size) for points, quad in zip(landmarks, quads, strict=True)]
+    masks = [face_mask(crop, points) for crop, points in zip(crops, inside, strict=True)]
     arrays = {
-        "crops": np.stack([extract_crop(photo.pixels, quad, size) for quad in quads]),
+        "crops": np.stack(crops),
+        "masks": np.stack([mask_to_bytes(mask) for mask, _ in masks]),
         "quads": np.stack(quads).astype(np.float64),
         "boxes": np.stack([face.box for face in faces]).astype(np.float32),
         "landmarks": np.stack(landmarks).astype(np.float32),
         "scores": np.array([(face.score, face.mtcnn_score) for face in faces], dtype=np.float32),
     }
-    causes = [why_concealed(face, photo.pixels.shape, limits) for face in faces]
+    causes = [
+        why_concealed(face, photo.pixels.shape, quality.covered, limits)
+        for face, (_, quality) in zip(faces, masks, strict=True)
+    ]
     return Item(arrays, {**record, "causes": causes, "views": [",".join(face.views) for face in faces]})
 
 
@@ -123,7 +133,7 @@ def _withheld_item(reason: Reason, detail: str) -> Item:
 
 def _assemble(project: Project, files: Sequence[PhotoFile]) -> None:
     cache = project.cache(STAGE)
-    photos, faces, withheld = [], [], []
+    photos, faces, masks, withheld = [], [], [], []
     with fresh_folder(project.path(FACES_FOLDER)) as folder:
         (folder / "crops").mkdir()
         for file in files:
@@ -132,12 +142,14 @@ def _assemble(project: Project, files: Sequence[PhotoFile]) -> None:
             for row, crop in zip(rows, item.arrays.get("crops", ()), strict=True):
                 write_png(folder / "crops" / f"{row['face']}.png", crop)
             faces += rows
+            masks += [{"mask": mask} for mask in item.arrays.get("masks", ())]
             size = {"width": item.record["width"], "height": item.record["height"]}
             photos.append({"photo": file.photo, "sha256": file.sha256, "faces": len(rows), **size})
             if item.record["reason"]:
                 reason = {"reason": item.record["reason"], "detail": item.record["detail"]}
                 withheld.append({"photo": file.photo, "stage": STAGE.name, **reason})
         write_table(folder / "photos.parquet", photos, PHOTOS)
+        write_shards(folder / "arrays", masks)
         write_table(folder / "faces.parquet", faces, FACES)
         write_table(folder / "withheld.parquet", withheld, WITHHELD)
 

@@ -16,6 +16,8 @@ from prefect import task
 
 from falco_core.anonymize import Solver
 from falco_core.anonymize.attempts import Faces, anonymize
+from falco_core.faces.align import landmarks_in_crop
+from falco_core.faces.mask import mask_of_bytes
 from falco_core.images import read_png, write_png
 from falco_core.items import Item
 from falco_core.shards import Shards, write_shards
@@ -33,9 +35,10 @@ STAGE = stage_named("anonymize")
 
 @dataclass(frozen=True)
 class Face:
-    """A face: its row in data/inversions, its paired fakes, its landmarks as shares of the crop, its item's key."""
+    """A face: its rows in data/faces and data/inversions, its fakes, its landmarks as shares of the crop, its key."""
 
     face: str
+    place: int
     row: int
     fakes: tuple[int, ...]
     landmarks: tuple[float, ...]
@@ -82,6 +85,7 @@ def _batch(project: Project, faces: list[Face]) -> Faces:
     fakes = Shards(project.path(FAKES, "arrays"))
     return Faces(
         crops=np.stack(crops),
+        masks=mask_of_bytes(Shards(project.path(FACES_FOLDER, "arrays")).rows("mask", [face.place for face in faces])),
         landmarks=np.array([face.landmarks for face in faces]).reshape(-1, 5, 2) * len(crops[0]),
         codes=torch.from_numpy(real).to(device),
         fakes=np.array([face.fakes for face in faces]),
@@ -91,7 +95,8 @@ def _batch(project: Project, faces: list[Face]) -> Faces:
 
 def _faces(project: Project) -> list[Face]:
     """The distinct faces that the generator replaces."""
-    rows = {row["face"]: row for row in read_table(project.path(FACES_FOLDER, "faces.parquet"), FACES)}
+    table = read_table(project.path(FACES_FOLDER, "faces.parquet"), FACES)
+    rows = {row["face"]: {**row, "place": place} for place, row in enumerate(table)}
     fakes_of = {row["face"]: tuple(row["fakes"]) for row in read_table(project.path(PAIRS_TABLE), PAIRS)}
     inversions = read_table(project.path(INVERSIONS_FOLDER, "inversions.parquet"), INVERSIONS)
     gate = roles_of(project).gate
@@ -108,14 +113,12 @@ def _face(project: Project, row: dict[str, Any], number: int, fakes: tuple[int, 
     content = hashlib.sha256(f"{row['crop_sha256']} {landmarks} {gate}".encode())
     for code in (inversions.row("codes", number), *(pool.row("codes", fake) for fake in fakes)):
         content.update(code.tobytes())
-    return Face(row["face"], number, fakes, landmarks, project.key(STAGE, content.hexdigest()))
+    return Face(row["face"], row["place"], number, fakes, landmarks, project.key(STAGE, content.hexdigest()))
 
 
 def _shares(points: np.ndarray, quad: np.ndarray) -> tuple[float, ...]:
     """Photo positions [5, 2] as shares of the crop quad's sides."""
-    axes = np.stack([quad[3] - quad[0], quad[1] - quad[0]], axis=1)
-    shares = (points - quad[0]) @ np.linalg.inv(axes).T
-    return tuple(float(share) for share in shares.ravel().round(6))
+    return tuple(float(share) for share in landmarks_in_crop(points, quad, 1).ravel().round(6))
 
 
 def _assemble(project: Project, faces: list[Face]) -> int:

@@ -18,6 +18,7 @@ from prefect import task
 
 from falco_core.errors import FalcoError
 from falco_core.faces.conceal import Concealment
+from falco_core.faces.mask import mask_of_bytes
 from falco_core.faces.place import Place
 from falco_core.images import decode_photo, output_name, read_png
 from falco_core.items import Item
@@ -51,9 +52,10 @@ BATCH = 4
 
 @dataclass(frozen=True)
 class Spot:
-    """A face of a photo: its row of data/faces, that of data/inversions, and why it is concealed, if it is."""
+    """A face of a photo: its rows of data/faces and data/inversions, and why it is concealed, if it is."""
 
     face: str
+    place: int
     row: int
     box: tuple[float, ...]
     quad: tuple[float, ...]
@@ -111,7 +113,6 @@ def _climb(project: Project) -> Climb:
     return Climb(
         look=look,
         otherwise=Concealment(params.compose.otherwise),
-        feather=params.compose.feather,
         max_pixels=params.align.max_pixels,
     )
 
@@ -157,7 +158,10 @@ def _check(outcome: FaceOutcome, score: float) -> dict[str, Any]:
 
 def _place(project: Project, spot: Spot, judges: tuple[str, ...]) -> Place:
     arrays = Shards(project.path(INVERSIONS_FOLDER, "arrays"))
-    crop = None if spot.cause else read_png(project.path(ANONYMIZED, "crops", f"{spot.face}.png"))
+    crop = mask = None
+    if not spot.cause:
+        crop = read_png(project.path(ANONYMIZED, "crops", f"{spot.face}.png"))
+        mask = mask_of_bytes(Shards(project.path(FACES_FOLDER, "arrays")).row("mask", spot.place))
     return Place(
         face=spot.face,
         box=np.asarray(spot.box, dtype=np.float64),
@@ -165,6 +169,7 @@ def _place(project: Project, spot: Spot, judges: tuple[str, ...]) -> Place:
         landmarks=_points(spot.landmarks),
         references=tuple(arrays.row(reference(name), spot.row) for name in judges),
         crop=crop,
+        mask=mask,
         cause=Cause(spot.cause) if spot.cause else None,
     )
 
@@ -175,11 +180,11 @@ def _works(project: Project) -> list[Work]:
     inversions = read_table(project.path(INVERSIONS_FOLDER, "inversions.parquet"), INVERSIONS)
     row_of = {row["face"]: number for number, row in enumerate(inversions)}
     spots_of: dict[str, list[Spot]] = defaultdict(list)
-    for row in read_table(project.path(FACES_FOLDER, "faces.parquet"), FACES):
+    for place, row in enumerate(read_table(project.path(FACES_FOLDER, "faces.parquet"), FACES)):
         face = row["face"]
         cause = row["cause"] or causes[face]
         box, quad, landmarks = (tuple(row[name]) for name in ("box", "quad", "landmarks"))
-        spots_of[row["photo"]].append(Spot(face, row_of[face], box, quad, landmarks, row["score"], cause))
+        spots_of[row["photo"]].append(Spot(face, place, row_of[face], box, quad, landmarks, row["score"], cause))
     roles = roles_of(project)
     return [
         Work(photo["photo"], photo["sha256"], _key(project, photo["sha256"], spots, roles.all), tuple(spots))

@@ -45,7 +45,7 @@ _MAKING: tuple[Stage, ...] = (
         version=2,
         reads=(PHOTOS,),
         writes=(FACES,),
-        params=(*_FINDING, "align.smallest_replaced", "align.most_turned"),
+        params=(*_FINDING, "align.smallest_replaced", "align.most_turned", "align.most_covered"),
     ),
     Stage(
         name="invert",
@@ -93,7 +93,7 @@ _MAKING: tuple[Stage, ...] = (
         version=2,
         reads=(PHOTOS, FACES, INVERSIONS, ANONYMIZED),
         writes=(COMPOSED,),
-        params=(*_FINDING, "compose.otherwise", "compose.suspicion", "compose.feather", *_JUDGING),
+        params=(*_FINDING, "compose.otherwise", "compose.suspicion", *_JUDGING),
         networks=("farl", *_JUDGES),
     ),
     Stage(

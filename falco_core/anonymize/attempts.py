@@ -21,12 +21,14 @@ STRONGER = 0.15
 
 @dataclass(frozen=True)
 class Faces:
-    """Faces to anonymize: crops uint8 [N, R, R, 3], landmarks [N, 5, 2] in crop pixels, W+ codes [N, L, D].
+    """Faces to anonymize.
 
+    crops: uint8 [N, R, R, 3]; masks: [N, R, R] in 0..1; landmarks: [N, 5, 2] in crop pixels; codes: W+ [N, L, D];
     fakes: [N, K] numbers of their paired fakes, nearest first; fake_codes: [N, K, L, D].
     """
 
     crops: np.ndarray
+    masks: np.ndarray
     landmarks: np.ndarray
     codes: Tensor
     fakes: np.ndarray
@@ -87,11 +89,11 @@ def anonymize(
     return solved
 
 
-def composite(crop: np.ndarray, new: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
+def composite(crop: np.ndarray, new: np.ndarray, *, landmarks: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """A new face in its original crop, as compose puts it into the photo: uint8 [R, R, 3] each."""
     size = float(len(crop))
     quad = np.array([[0.0, 0.0], [0.0, size], [size, size], [size, 0.0]])
-    return paste(crop, new, quad=quad, landmarks=landmarks, feather=0.08).pixels
+    return paste(crop, new, quad=quad, landmarks=landmarks, mask=mask).pixels
 
 
 def _problem(faces: Faces, rows: list[int], number: int) -> Problem:
@@ -116,7 +118,7 @@ def _attempt(
 ) -> Attempt:
     cause, name = outcome.causes[place], None
     if cause is None:
-        shown = composite(faces.crops[row], new, faces.landmarks[row])
+        shown = composite(faces.crops[row], new, landmarks=faces.landmarks[row], mask=faces.masks[row])
         name = recognised_by(gate, faces.crops[row], shown, faces.landmarks[row])
         if not pixel_likeness(faces.crops[row], shown) < LIKENESS_LIMIT:
             cause = Cause.UNCHANGED

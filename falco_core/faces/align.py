@@ -48,6 +48,12 @@ def extract_crop(pixels: np.ndarray, quad: np.ndarray, size: int) -> np.ndarray:
     return crop
 
 
+def landmarks_in_crop(landmarks: np.ndarray, quad: np.ndarray, size: int) -> np.ndarray:
+    """Landmarks [5, 2] of a photo as pixels of the crop [size, size] that the quad [4, 2] cuts out."""
+    axes = np.linalg.inv(np.stack([quad[3] - quad[0], quad[1] - quad[0]], axis=1))
+    return np.asarray((landmarks - quad[0]) @ axes.T * size)
+
+
 def quad_grid(quad: np.ndarray, size: int) -> Tensor:
     """Photo positions [size, size, 2] of the centres of the crop's pixels."""
     steps = (np.arange(size) + 0.5) / size

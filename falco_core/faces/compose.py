@@ -1,16 +1,23 @@
-"""Putting a new face into its photo: inverse warp, a mask over the whole face, colours matched to the old one."""
+"""Putting a new face into its photo, so that it looks as if it belonged."""
 
+import hashlib
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from falco_core.faces.align import sample
-from falco_core.faces.mask import Oval, face_oval, oval_mask
+from falco_core.errors import FaceError
+from falco_core.faces.align import landmarks_in_crop, sample
+from falco_core.faces.blend import OFFSET, SEAM, Layers, correction, grain
+from falco_core.faces.mask import core_hull, face_mask, features_mask
 
-MAX_COLOUR_SHIFT = 48.0
+WORK = 400
+"""Pixels of the crop's side at which light and sharpness are compared in larger faces."""
+LEAST = 1 / 255
+"""Of the mask: less changes nothing."""
 
 
 @dataclass(frozen=True)
@@ -21,56 +28,144 @@ class Pasted:
     region: np.ndarray
 
 
-def paste(pixels: np.ndarray, crop: np.ndarray, *, quad: np.ndarray, landmarks: np.ndarray, feather: float) -> Pasted:
+def paste(pixels: np.ndarray, crop: np.ndarray, *, quad: np.ndarray, landmarks: np.ndarray, mask: np.ndarray) -> Pasted:
     """Replace the face at `landmarks` by that of `crop`.
 
-    pixels: uint8 [H, W, 3]; crop: uint8 [S, S, 3], what the crop quad `quad` [4, 2] shall show; feather: width of the
-    blended border outside the face oval, as a share of the crop's side. Outside of `region` not a bit changes.
+    pixels: uint8 [H, W, 3]; crop: uint8 [S, S, 3], what the crop quad `quad` [4, 2] shall show; landmarks: [5, 2],
+    photo pixels; mask: [T, T] in 0..1, what of the crop quad is face (`mask.face_mask`). Eyes, nose and mouth are
+    replaced even if the mask leaves them out. Outside of `region` not a bit changes. Raises FaceError if quad or
+    landmarks are no numbers or have no extent.
     """
-    oval = face_oval(landmarks)
-    side = float(np.linalg.norm(quad[1] - quad[0]))
-    box = _bounds(oval, feather * side, pixels.shape)
-    region = np.zeros(pixels.shape[:2], dtype=bool)
+    _check(quad, landmarks)
+    result, region = pixels.copy(), np.zeros(pixels.shape[:2], dtype=bool)
+    box = _bounds(quad, pixels.shape)
     if box is None:
-        return Pasted(pixels.copy(), region)
-    rows, columns = box
-    positions = _centres(rows, columns)
-    mask = oval_mask(oval, positions, feather * side)
-    old = pixels[rows, columns].astype(np.float32)
-    new = _warped(crop, quad, positions)
-    new = new + _colour_shift(old=old, new=new, inside=mask >= 1.0)
-    blended = np.clip(np.rint(old + mask[..., None] * (new - old)), 0, 255).astype(np.uint8)
-    result = pixels.copy()
-    touched = mask > 0
-    result[rows, columns][touched] = blended[touched]
+        return Pasted(result, region)
+    side, core = _side(quad), _core(landmarks, *box)
+    alpha = np.maximum(_warped_mask(mask, _places(quad, *box), side), core)
+    alpha[alpha < LEAST] = 0.0
+    if not alpha.any():
+        return Pasted(result, region)
+    part = _used(alpha, margin=round(2 * SEAM * side) + 1)
+    (rows, columns), alpha, core = _within(box, part), alpha[part], core[part]
+    places = _places(quad, rows, columns)
+    own = face_mask(crop, landmarks_in_crop(landmarks, quad, crop.shape[0]))[0]
+    face = np.maximum(_warped_mask(own, places, side), core)
+    old, touched = pixels[rows, columns], alpha > 0
+    fitted = _fitted(old, crop, places, Where(alpha, face, core, features_mask(landmarks, rows, columns)), side)
+    blended = old + alpha[..., None] * (fitted - old)
+    result[rows, columns][touched] = np.clip(np.rint(blended), 0, 255).astype(np.uint8)[touched]
     region[rows, columns] = touched
     return Pasted(result, region)
 
 
-def _bounds(oval: Oval, feather: float, shape: tuple[int, ...]) -> tuple[slice, slice] | None:
-    """The rows and columns that the mask can reach; None if it lies outside the photo."""
-    reach = max(oval.half_width, oval.up_size, oval.down_size) + feather + 2
-    left, top = np.floor(oval.centre - reach * 1.5).astype(int)
-    right, bottom = np.ceil(oval.centre + reach * 1.5).astype(int)
+def _check(quad: np.ndarray, landmarks: np.ndarray) -> None:
+    numbers = np.isfinite(quad).all() and np.isfinite(landmarks).all()
+    if not numbers or _side(quad) < 1 or np.ptp(landmarks, axis=0).max() <= 0:
+        raise FaceError("A face has no place in its photo: its landmarks coincide or are no numbers.")
+
+
+def _side(quad: np.ndarray) -> float:
+    return float(np.linalg.norm(quad[1] - quad[0]))
+
+
+def _bounds(quad: np.ndarray, shape: tuple[int, ...]) -> tuple[slice, slice] | None:
+    """The rows and columns of the quad and what its edge may look at; None if it lies outside the photo."""
+    margin = 2 * SEAM * _side(quad)
+    left, top = np.floor(quad.min(axis=0) - margin).astype(int)
+    right, bottom = np.ceil(quad.max(axis=0) + margin).astype(int)
     rows = slice(max(int(top), 0), min(int(bottom), shape[0]))
     columns = slice(max(int(left), 0), min(int(right), shape[1]))
     return (rows, columns) if rows.stop > rows.start and columns.stop > columns.start else None
 
 
-def _centres(rows: slice, columns: slice) -> np.ndarray:
-    """Positions [h, w, 2] of pixel centres."""
-    y, x = np.mgrid[rows, columns]
-    return np.stack([x, y], axis=-1) + 0.5
+def _used(alpha: np.ndarray, margin: int) -> tuple[slice, slice]:
+    """The rows and columns in which a mask is not 0, and a margin."""
+    slices = []
+    for axis in (1, 0):
+        used = np.flatnonzero(alpha.any(axis=axis))
+        slices.append(slice(max(int(used[0]) - margin, 0), min(int(used[-1]) + 1 + margin, alpha.shape[1 - axis])))
+    return slices[0], slices[1]
 
 
-def _warped(crop: np.ndarray, quad: np.ndarray, positions: np.ndarray) -> np.ndarray:
-    """What the crop shows at photo positions [h, w, 2]: float [h, w, 3]; its border pixels go on outside of it."""
-    axes = np.stack([quad[3] - quad[0], quad[1] - quad[0]], axis=1)
-    inside = (positions - quad[0]) @ np.linalg.inv(axes).T
-    image = _shrunk(torch.from_numpy(crop.copy()).permute(2, 0, 1)[None].float(), float(np.linalg.norm(axes[:, 0])))
-    sampled = sample(image, torch.from_numpy(inside * image.shape[-1]).float(), padding="border")
-    warped: np.ndarray = sampled[0].permute(1, 2, 0).numpy()
+def _within(box: tuple[slice, slice], part: tuple[slice, slice]) -> tuple[slice, slice]:
+    """The rows and columns of the photo that are a part of a box."""
+    rows, columns = (slice(b.start + p.start, b.start + p.stop) for b, p in zip(box, part, strict=True))
+    return rows, columns
+
+
+def _places(quad: np.ndarray, rows: slice, columns: slice) -> np.ndarray:
+    """Where in the crop, as shares of its side, the centres of photo pixels lie: float32 [h, w, 2]."""
+    axes = np.linalg.inv(np.stack([quad[3] - quad[0], quad[1] - quad[0]], axis=1))
+    x = np.arange(columns.start, columns.stop) + 0.5 - quad[0][0]
+    y = np.arange(rows.start, rows.stop) + 0.5 - quad[0][1]
+    places: np.ndarray = x[None, :, None] * axes[:, 0] + y[:, None, None] * axes[:, 1]
+    return places.astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Where:
+    """Masks float32 [h, w] in photo pixels: see `blend.Layers`."""
+
+    alpha: np.ndarray
+    face: np.ndarray
+    core: np.ndarray
+    features: np.ndarray
+
+
+def _fitted(old: np.ndarray, crop: np.ndarray, places: np.ndarray, where: Where, side: float) -> np.ndarray:
+    """The new face as the photo would show it: float32 [h, w, 3] for uint8 [h, w, 3]."""
+    new = _warped(crop, places, side)
+    scale = min(1.0, WORK / side)
+    layers = Layers(
+        old=_scaled(old.astype(np.float32), scale),
+        new=_scaled(new, scale),
+        mask=_scaled(where.alpha, scale),
+        face=_scaled(where.face, scale),
+        core=_scaled(where.core, scale),
+        features=_scaled(where.features, scale),
+        side=side * scale,
+    )
+    change = correction(layers)
+    if scale < 1:
+        change = cv2.resize(change, old.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+    fitted = np.exp(np.log(np.maximum(new, 0) + OFFSET) + change) - OFFSET
+    seed = int.from_bytes(hashlib.sha256(crop.tobytes()).digest()[:8], "big")
+    fitted += grain(old.astype(np.float32), fitted, where.alpha, seed)[..., None]
+    if (np.ptp(old[where.alpha > 0].astype(np.int16), axis=1) == 0).all():
+        fitted[:] = fitted.mean(axis=2, keepdims=True)
+    return np.asarray(fitted, dtype=np.float32)
+
+
+def _scaled(image: np.ndarray, scale: float) -> np.ndarray:
+    if scale == 1:
+        return image
+    size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA))
+
+
+def _core(landmarks: np.ndarray, rows: slice, columns: slice) -> np.ndarray:
+    """1 in the part of the face that must never stay, 0 elsewhere: float32 [h, w]."""
+    filled = np.zeros((rows.stop - rows.start, columns.stop - columns.start), dtype=np.float32)
+    corners = core_hull(landmarks) - [columns.start + 0.5, rows.start + 0.5]
+    cv2.fillConvexPoly(filled, np.rint(corners).astype(np.int32), 1.0)
+    return filled
+
+
+def _warped_mask(mask: np.ndarray, places: np.ndarray, side: float) -> np.ndarray:
+    """The crop's mask at photo places: float32 [h, w], 0 outside of the crop."""
+    image = _shrunk(torch.from_numpy(mask.astype(np.float32))[None, None], side)
+    x, y = (np.ascontiguousarray(places[..., axis] * image.shape[-1] - 0.5) for axis in (0, 1))
+    warped: np.ndarray = cv2.remap(image[0, 0].numpy(), x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
     return warped
+
+
+def _warped(crop: np.ndarray, places: np.ndarray, side: float) -> np.ndarray:
+    """What the crop shows at photo places [h, w, 2]: float32 [h, w, 3]; its border pixels go on outside of it."""
+    image = _shrunk(torch.from_numpy(crop.copy()).permute(2, 0, 1)[None].float(), side)
+    sampled = sample(image, torch.from_numpy(places * image.shape[-1]), padding="border")
+    warped: np.ndarray = sampled[0].permute(1, 2, 0).contiguous().numpy()
+    return np.asarray(np.clip(warped, 0, 255))
 
 
 def _shrunk(image: Tensor, side: float) -> Tensor:
@@ -79,12 +174,3 @@ def _shrunk(image: Tensor, side: float) -> Tensor:
     if size >= image.shape[-1]:
         return image
     return functional.interpolate(image, size=(size, size), mode="bilinear", antialias=True, align_corners=False)
-
-
-def _colour_shift(*, old: np.ndarray, new: np.ndarray, inside: np.ndarray) -> np.ndarray:
-    """What to add to the new face [3] so that its mean colour is the old one's, within bounds."""
-    if not inside.any():
-        return np.zeros(3, dtype=np.float32)
-    shift = (old[inside] - new[inside]).mean(axis=0)
-    bounded: np.ndarray = np.clip(shift, -MAX_COLOUR_SHIFT, MAX_COLOUR_SHIFT)
-    return bounded

@@ -14,7 +14,8 @@ class Place:
     """A face to be drawn over.
 
     box: [4] x0 y0 x1 y1, quad: [4, 2] crop quad, landmarks: [5, 2], photo pixels; crop: the new face uint8 [S, S, 3],
-    None where it is concealed because of `cause`; references: the original's embedding [E] per judge.
+    None where it is concealed because of `cause`; mask: [S, S] in 0..1, what of the crop quad the new face covers;
+    plain: concealed by one colour, as a mosaic would not do; references: the original's embedding [E] per judge.
     """
 
     face: str
@@ -23,26 +24,20 @@ class Place:
     landmarks: np.ndarray
     references: tuple[np.ndarray, ...]
     crop: np.ndarray | None = None
+    mask: np.ndarray | None = None
+    plain: bool = False
     cause: Cause | None = None
 
     def __post_init__(self) -> None:
         if (self.crop is None) != (self.cause is not None):
             raise ValueError(f"face {self.face} must have either a new face or a cause to conceal it")
+        if (self.crop is None) != (self.mask is None):
+            raise ValueError(f"face {self.face} must have a new face and its mask, or neither")
 
     @property
     def side(self) -> float:
         """Side of the crop quad, pixels."""
         return float(np.linalg.norm(self.quad[1] - self.quad[0]))
-
-    def share_of_crop(self, points: np.ndarray) -> np.ndarray:
-        """Photo positions [..., 2] as shares of the crop quad's sides: 0..1 inside."""
-        axes = np.stack([self.quad[3] - self.quad[0], self.quad[1] - self.quad[0]], axis=1)
-        shares: np.ndarray = (points - self.quad[0]) @ np.linalg.inv(axes).T
-        return shares
-
-    def landmarks_in_crop(self, size: int) -> np.ndarray:
-        """Landmarks [5, 2] in pixels of a crop of `size`."""
-        return self.share_of_crop(self.landmarks) * size
 
 
 @dataclass(frozen=True)

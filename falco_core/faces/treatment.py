@@ -16,10 +16,15 @@ class Limits:
     """Pixels, shorter side of the face's box."""
     most_turned: float
     """Of `turned_away`: 0 frontal, 1 profile."""
+    most_covered: float
+    """Share of the face that something in front of it may hide (`faces.mask.MaskQuality`)."""
 
 
-def why_concealed(face: FoundFace, shape: tuple[int, ...], limits: Limits) -> Cause | None:
-    """The first reason not to replace `face` in a photo of `shape` [H, W, ...]; None if it is replaced."""
+def why_concealed(face: FoundFace, shape: tuple[int, ...], covered: float, limits: Limits) -> Cause | None:
+    """The first reason not to replace `face` in a photo of `shape` [H, W, ...]; None if it is replaced.
+
+    covered: share of the face that something hides.
+    """
     if not np.isfinite(face.landmarks).all():
         return Cause.DOUBTFUL
     # Written so that a box that is no number conceals its face.
@@ -32,4 +37,6 @@ def why_concealed(face: FoundFace, shape: tuple[int, ...], limits: Limits) -> Ca
     if not face.mtcnn_score > 0:
         # Nobody but CenterFace sees it, and its landmarks are no good for turned faces.
         return Cause.DOUBTFUL
+    if not covered <= limits.most_covered:
+        return Cause.COVERED
     return None

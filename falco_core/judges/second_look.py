@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from falco_core.bundles.bundle import Bundle
-from falco_core.faces.align import extract_crop
+from falco_core.faces.align import extract_crop, landmarks_in_crop
 from falco_core.faces.find import FoundFace
 from falco_core.faces.place import Drawing, Place
 from falco_core.judges.likeness import LIKENESS_LIMIT, pixel_likeness
@@ -145,7 +145,7 @@ class SecondLook:
     ) -> float:
         """Highest similarity of the face made grey, turned, and as the finder sees it there; NaN if one is NaN."""
         crop = extract_crop(shown, place.quad, CLOSE)
-        landmarks = [place.landmarks_in_crop(CLOSE)]
+        landmarks = [landmarks_in_crop(place.landmarks, place.quad, CLOSE)]
         grey = np.repeat(np.rint(crop.mean(axis=2, keepdims=True)).astype(np.uint8), 3, axis=2)
         views = [grey, *(np.ascontiguousarray(np.rot90(crop, turns)) for turns in (1, 2, 3))]
         embeddings = [judge.embed(view, landmarks)[0] for view in views]
@@ -157,7 +157,7 @@ class SecondLook:
 
 def _within(face: FoundFace, place: Place) -> bool:
     """Whether the middle of a found face lies in the middle of the place's crop quad."""
-    share = place.share_of_crop(face.box.reshape(2, 2).mean(axis=0))
+    share = landmarks_in_crop(face.box.reshape(2, 2).mean(axis=0), place.quad, 1)
     return bool((np.abs(share - 0.5) < 0.35).all())
 
 

@@ -1,0 +1,226 @@
+"""Making a new face look as if it belonged: light, contrast, sharpness and grain of the old one, nothing else of it.
+
+Everything happens in the logarithm of the pixel values, where light is added, not multiplied. What is taken from the
+old face: its low frequencies (light and skin tone, blurred over a ninth of the crop), and a few numbers (how strong
+each band of detail is, how much colour the detail has, how much grain). No detail of it is ever used as a picture.
+The constants are those of a trial on photos, looked at by eye (docs/composing.md).
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+OFFSET = 16.0
+"""Added to 8-bit values before the logarithm, so that grain in the dark does not count as contrast."""
+LIGHT_BLUR = 1 / 9
+"""Standard deviation of the blur that leaves of a face its light, as a share of the crop's side."""
+FEATURES_WEIGH = 0.02
+"""Weight of eyes, brows and mouth in it: enough where there is no other skin."""
+LIGHT_RATIO = (0.4, 2.5)
+"""Within which the new face's light is changed."""
+FINE_GAIN, COARSE_GAIN = (0.7, 2.0), (0.85, 1.2)
+"""Within which detail is weakened or strengthened, below and above COARSE of the side."""
+COARSE = 1 / 28
+COLOUR_GAIN = 1.25
+"""At most so much more colour in the details; at least none, for grey photos."""
+EXTREMES = (0.1, 99.5)
+"""Percentiles of the old face's detail beyond which nothing is strengthened: eyes would glow."""
+SEAM = 0.035
+"""Standard deviation over which the colours meet at the mask's edge, as a share of the side."""
+ALIKE = 0.45
+"""Log difference to a face's light beyond which a pixel outside of the mask is no skin that goes on."""
+FACE_FROM = 0.25
+"""From which value of its mask on the new face counts: a soft edge is still face."""
+FILL_MARGIN = 0.04
+"""How far inside its outline, as a share of the side, the new face is mixed with what is around it."""
+MOST_BESIDE = 1.2
+"""How much stronger than the old one's strongest detail the new one's may be beside eyes, nose and mouth."""
+MOST_GRAIN = 4.0
+"""Standard deviation, per band, of 8-bit values."""
+GRAIN_BANDS = ((0.0, 0.6), (0.6, 1.2), (1.2, 2.4))
+"""Between which blurs (standard deviations in pixels) grain is compared; coarser noise is skin."""
+GRAIN_WINDOW = 512
+"""Pixels of the square in the middle of a face in which grain is measured: enough, and quick in huge faces."""
+FEW = 16
+"""Pixels without which nothing can be measured."""
+EMPTY = 1e-4
+
+
+@dataclass(frozen=True)
+class Layers:
+    """What is blended, at one scale. old, new: float32 [h, w, 3] in 0..255; the others float32 [h, w] in 0..1.
+
+    mask: where the old face gives way; face: where `new` is face; core: what is always replaced; features: eyes, brows
+    and mouth; side: pixels of the crop's side.
+    """
+
+    old: np.ndarray
+    new: np.ndarray
+    mask: np.ndarray
+    face: np.ndarray
+    core: np.ndarray
+    features: np.ndarray
+    side: float
+
+
+def correction(layers: Layers) -> np.ndarray:
+    """What to add to log(new + OFFSET) so that it fits: float32 [h, w, 3]."""
+    side = layers.side
+    old, new = np.log(layers.old + OFFSET), np.log(layers.new + OFFSET)
+    solid = _solid(layers.mask, side)
+    shown = _filled(new, layers)
+    # Light is what lies on skin. Eyes, brows and mouth would darken it where they are, which nobody should learn.
+    skin = solid * np.maximum(1 - layers.features, FEATURES_WEIGH)
+    old_light, new_light = (_spread(each, skin, LIGHT_BLUR * side) for each in (old, shown))
+    light = new_light + np.clip(old_light - new_light, *np.log(LIGHT_RATIO))
+    detail = _bounded(shown - new_light, old - old_light, layers.core, solid, side)
+    fitted = light + _matched(old - old_light, detail, solid, side)
+    return np.asarray(fitted + _seam(old, fitted, old_light, layers) - new)
+
+
+def grain(old: np.ndarray, fitted: np.ndarray, mask: np.ndarray, seed: int) -> np.ndarray:
+    """Noise float32 [h, w] that gives `fitted` [h, w, 3] the grain of `old`, with values of 0..255 in both."""
+    window = _middle(mask)
+    old_grey, new_grey, inside = old[window].mean(axis=2), fitted[window].mean(axis=2), mask[window] > 0.9
+    missing = []
+    for fine, wide in GRAIN_BANDS:
+        levels = [_level(_gauss(each, fine) - _gauss(each, wide), inside) for each in (old_grey, new_grey)]
+        missing.append(np.sqrt(max(min(levels[0], MOST_GRAIN) ** 2 - levels[1] ** 2, 0.0)))
+    result = np.zeros(mask.shape, dtype=np.float32)
+    if not any(missing):
+        return result
+    noise = np.random.default_rng(seed).standard_normal(mask.shape, dtype=np.float32)
+    for (fine, wide), strength in zip(GRAIN_BANDS, missing, strict=True):
+        band = _gauss(noise, fine) - _gauss(noise, wide)
+        result = np.asarray(result + strength / max(float(band.std()), EMPTY) * band)
+    return result
+
+
+def _solid(mask: np.ndarray, side: float) -> np.ndarray:
+    """Where a face is safely itself: the mask without its soft edge, so that nothing from outside counts."""
+    full = (mask > 0.98).astype(np.uint8)
+    solid = cv2.erode(full, _disc(side / 64), borderType=cv2.BORDER_CONSTANT, borderValue=1).astype(np.float32)
+    return np.asarray(solid if solid.sum() >= FEW else np.maximum(full.astype(np.float32), EMPTY))
+
+
+def _filled(new: np.ndarray, layers: Layers) -> np.ndarray:
+    """The new picture; what of its hair and background would be pasted is painted over by the skin that ends there."""
+    sure = layers.face > FACE_FROM
+    missing = (layers.mask > FACE_FROM) & ~sure
+    if sure.sum() < FEW or not missing.any():
+        return new
+    margin = FILL_MARGIN * layers.side
+    weight = np.clip(_depth(sure) / margin - 1, EMPTY, 1) * sure
+    fill = _spread(new, weight, layers.side / 8)
+    for share in (1 / 16, 1 / 32, 1 / 64):
+        near = _blurred(new, weight, share * layers.side)
+        fill = (near[..., :-1] + 0.02 * fill) / (near[..., -1:] + 0.02)
+    kept = _gauss(np.clip(_depth(~missing) / margin, 0, 1), margin / 3)[..., None]
+    return np.asarray(kept * new + (1 - kept) * fill)
+
+
+def _depth(region: np.ndarray) -> np.ndarray:
+    """How many pixels each place of a region lies from its edge; 0 outside."""
+    return np.asarray(cv2.distanceTransform(region.astype(np.uint8), cv2.DIST_L2, 5))
+
+
+def _bounded(new: np.ndarray, old: np.ndarray, core: np.ndarray, solid: np.ndarray, side: float) -> np.ndarray:
+    """Detail no stronger than the old face's beside the features: what is stronger there is a rest of background."""
+    beside = (solid > 0.5) & (core < 0.5)
+    if beside.sum() < FEW:
+        return new
+    most = MOST_BESIDE * float(np.percentile(np.abs(old[beside]), 99)) + EMPTY
+    free = _gauss(core, side / 40)[..., None]
+    return np.asarray(free * new + (1 - free) * np.clip(new, -most, most))
+
+
+def _matched(old: np.ndarray, new: np.ndarray, solid: np.ndarray, side: float) -> np.ndarray:
+    """The new face's detail with the old one's strength, band by band, and its amount of colour."""
+    old_grey, new_grey = old.mean(axis=2), new.mean(axis=2)
+    tint = new - new_grey[..., None]
+    colour = min(_ratio(old - old_grey[..., None], tint, solid[..., None]), COLOUR_GAIN)
+    fitted, sigma = new_grey.copy(), 0.7
+    old_rest, new_rest = old_grey, new_grey
+    while sigma < LIGHT_BLUR * side / 2:
+        old_next, new_next = _gauss(old_grey, sigma), _gauss(new_grey, sigma)
+        gain = _gain(old_rest - old_next, new_rest - new_next, solid, coarse=sigma > COARSE * side)
+        fitted += (gain - 1) * (new_rest - new_next)
+        old_rest, new_rest, sigma = old_next, new_next, sigma * 2
+    if (solid > 0.5).sum() >= FEW:
+        least, most = np.percentile(old_grey[solid > 0.5], EXTREMES)
+        fitted = np.clip(fitted, np.minimum(new_grey, least), np.maximum(new_grey, most))
+    return np.asarray(fitted[..., None] + colour * tint)
+
+
+def _gain(old: np.ndarray, new: np.ndarray, solid: np.ndarray, *, coarse: bool) -> float:
+    """By how much to strengthen a band; not beyond where it is all grain."""
+    least, most = COARSE_GAIN if coarse else FINE_GAIN
+    inside = solid > 0.5
+    if inside.sum() >= FEW:
+        floors = [float(np.median(np.abs(each[inside]))) for each in (old, new)]
+        most = min(most, max(1.0, floors[0] / (floors[1] + EMPTY)))
+    return float(np.clip(_ratio(old, new, solid), least, most))
+
+
+def _ratio(old: np.ndarray, new: np.ndarray, weight: np.ndarray) -> float:
+    """By how much stronger (root mean square) `old` is than `new`; 1 if there is nothing to compare."""
+    strength = [float(np.sqrt((each**2 * weight).sum() / (weight.sum() + EMPTY))) for each in (old, new)]
+    return strength[0] / strength[1] if strength[1] > EMPTY else 1.0
+
+
+def _seam(old: np.ndarray, fitted: np.ndarray, light: np.ndarray, layers: Layers) -> np.ndarray:
+    """What makes new skin meet the old skin just outside of the mask, where skin goes on; 0 away from the edge."""
+    sigma = SEAM * layers.side
+    ring = (cv2.dilate(layers.mask, _disc(sigma)) > 0.5) & (layers.mask < 0.1)
+    away = ((old - light) ** 2).sum(axis=2) + ((fitted - light) ** 2).sum(axis=2)
+    weight = (ring * np.exp(-away / ALIKE**2)).astype(np.float32)
+    near = _blurred(old - fitted, weight, sigma)
+    return np.asarray(near[..., :-1] / (near[..., -1:] + 0.05))
+
+
+def _spread(values: np.ndarray, weight: np.ndarray, sigma: float) -> np.ndarray:
+    """The weighted Gaussian mean [h, w, C] around each pixel; beyond its reach a wider one, and then the mean."""
+    total = (values * weight[..., None]).sum(axis=(0, 1)) / max(float(weight.sum()), EMPTY)
+    far, near = (_blurred(values, weight, each) for each in (2 * sigma, sigma))
+    wide = (far[..., :-1] + EMPTY * total) / (far[..., -1:] + EMPTY)
+    return np.asarray((near[..., :-1] + 10 * EMPTY * wide) / (near[..., -1:] + 10 * EMPTY))
+
+
+def _blurred(values: np.ndarray, weight: np.ndarray, sigma: float) -> np.ndarray:
+    """Blur of values times weight, and of weight: float32 [h, w, C + 1]; at a smaller scale, which is quicker."""
+    stack: np.ndarray = np.concatenate([values * weight[..., None], weight[..., None]], axis=2).astype(np.float32)
+    step = max(1, int(sigma / 3))
+    height, width = weight.shape
+    if step > 1:
+        stack = np.asarray(cv2.resize(stack, (-(-width // step), -(-height // step)), interpolation=cv2.INTER_AREA))
+    blurred = _gauss(stack, sigma / step)
+    return blurred if step == 1 else np.asarray(cv2.resize(blurred, (width, height), interpolation=cv2.INTER_LINEAR))
+
+
+def _gauss(values: np.ndarray, sigma: float) -> np.ndarray:
+    if sigma < 0.2:
+        return values
+    blurred = cv2.GaussianBlur(values, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
+    return np.asarray(blurred.reshape(values.shape))
+
+
+def _disc(radius: float) -> np.ndarray:
+    reach = max(1, round(radius))
+    return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1)))
+
+
+def _middle(mask: np.ndarray) -> tuple[slice, slice]:
+    """A window of at most GRAIN_WINDOW pixels around the mask's centre."""
+    slices = []
+    for axis in (1, 0):
+        used = np.flatnonzero((mask > 0.9).any(axis=axis))
+        centre = int(used.mean()) if len(used) else mask.shape[1 - axis] // 2
+        slices.append(slice(max(centre - GRAIN_WINDOW // 2, 0), centre + GRAIN_WINDOW // 2))
+    return slices[0], slices[1]
+
+
+def _level(band: np.ndarray, inside: np.ndarray) -> float:
+    """The strength of a band where it is weakest: grain is everywhere, detail is not."""
+    energy = np.sqrt(np.maximum(_gauss(band**2, 3.0), 0.0))
+    return float(np.percentile(energy[inside], 20)) if inside.any() else 0.0
