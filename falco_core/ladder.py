@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from falco_core.faces.align import crop_quad
+from falco_core.faces.compose import Pasted, paste
 from falco_core.faces.conceal import Concealment
 from falco_core.faces.find import FoundFace
 from falco_core.faces.place import Drawing, Place, sound_landmarks
