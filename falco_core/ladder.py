@@ -10,7 +10,7 @@ import numpy as np
 
 from falco_core.faces.align import crop_quad
 from falco_core.faces.compose import Pasted, paste
-from falco_core.faces.conceal import Concealment
+from falco_core.faces.conceal import Concealment, conceal
 from falco_core.faces.find import FoundFace
 from falco_core.faces.place import Drawing, Place, sound_landmarks
 from falco_core.images import Photo, decode_photo, encode_photo
