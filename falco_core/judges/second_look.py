@@ -13,6 +13,7 @@ import torch
 
 from falco_core.bundles.bundle import Bundle
 from falco_core.faces.align import extract_crop, landmarks_in_crop
+from falco_core.faces.centerface import overlaps
 from falco_core.faces.find import FoundFace
 from falco_core.faces.place import Drawing, Place
 from falco_core.judges.likeness import LIKENESS_LIMIT, pixel_likeness
@@ -24,8 +25,12 @@ from falco_core.tensors import to_tensor
 
 INNER = 0.6
 """Share of a suspect's box, in both directions, that must have been drawn over: brows to mouth, cheek to cheek."""
-COVERED = 0.9
-"""Share of the pixels of that inner part that must have been drawn over."""
+COVERED, COVERED_OF_KNOWN = 0.9, 0.5
+"""Share of the pixels of that inner part that must have been drawn over: of a face that nobody drew for, and of one
+that was drawn for, whose hair and glasses' rims the mask may leave in front.
+"""
+KNOWN = 0.5
+"""Overlap (intersection over union) from which a suspect is a face that was drawn for."""
 CLOSE = 256
 """Pixels: side of the crop in which a face is turned and made grey before it is looked at again."""
 PATCH = 2.0
@@ -109,7 +114,7 @@ class SecondLook:
         troubles = tuple(
             self._trouble(place, check, shown, found) for place, check in zip(drawing.places, checks, strict=True)
         )
-        missed = [face for face in (*suspects, *found) if _survives(face, original, shown, drawing.drawn)]
+        missed = [face for face in (*suspects, *found) if _survives(face, original, shown, drawing)]
         return Findings(checks, troubles, tuple(missed))
 
     def _check(
@@ -121,7 +126,7 @@ class SecondLook:
         with torch.inference_mode():
             farl = self._bundle.farl.embed(to_tensor(np.stack([before, after])).to(self._bundle.device)).cpu().numpy()
         return FaceCheck(
-            detected=any(_covered(face.box, drawing.drawn) and _within(face, place) for face in found),
+            detected=any(_within(face, place) for face in found),
             likeness=pixel_likeness(before, after),
             farl_cosine=float((farl[0] * farl[1]).sum()),
             embeddings=embeddings,
@@ -161,22 +166,24 @@ def _within(face: FoundFace, place: Place) -> bool:
     return bool((np.abs(share - 0.5) < 0.35).all())
 
 
-def _survives(face: FoundFace, original: np.ndarray, shown: np.ndarray, drawn: np.ndarray) -> bool:
+def _survives(face: FoundFace, original: np.ndarray, shown: np.ndarray, drawing: Drawing) -> bool:
     """Whether something that looks like a face was not drawn over, or shows what it did."""
-    if not _covered(face.box, drawn):
+    boxes = np.stack([place.box for place in drawing.places])
+    known = bool((overlaps(face.box, boxes)[0] >= KNOWN).any())
+    if not _covered(face.box, drawing.drawn) >= (COVERED_OF_KNOWN if known else COVERED):
         return True
     before, after = (extract_crop(pixels, _patch(face.box), 96) for pixels in (original, shown))
     return not pixel_likeness(before, after) < LIKENESS_LIMIT
 
 
-def _covered(box: np.ndarray, drawn: np.ndarray) -> bool:
-    """Whether the inner part of a box [4] was drawn over."""
+def _covered(box: np.ndarray, drawn: np.ndarray) -> float:
+    """Share of the inner part of a box [4] that was drawn over; 0 where it lies outside of the photo."""
     corners = box.reshape(2, 2)
     middle, half = corners.mean(axis=0), (corners[1] - corners[0]) / 2 * INNER
     left, top = np.floor(middle - half).astype(int)
     right, bottom = np.ceil(middle + half).astype(int)
     inner = drawn[max(top, 0) : max(bottom, 1), max(left, 0) : max(right, 1)]
-    return bool(inner.size) and float(inner.mean()) >= COVERED
+    return float(inner.mean()) if inner.size else 0.0
 
 
 def _patch(box: np.ndarray) -> np.ndarray:
