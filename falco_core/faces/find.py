@@ -21,7 +21,7 @@ THRESHOLD = 0.3
 """CenterFace's score from which something is a face."""
 DOUBT = 0.2
 """Share of the threshold from which MTCNN is asked for a second opinion."""
-SECOND_OPINION = 0.9
+SECOND_OPINION = 0.97
 """MTCNN's probability that makes a face of what CenterFace doubts."""
 CUT = 2 / 3
 """Share of the threshold that makes a face of what the photo's border cuts."""
