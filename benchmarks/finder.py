@@ -10,7 +10,11 @@ import argparse
 import json
 import time
 from collections.abc import Callable, Iterable
+from concurrent.futures import Executor, ProcessPoolExecutor
 from dataclasses import asdict, dataclass
+from functools import cache
+from itertools import islice
+from multiprocessing import get_context
 from pathlib import Path
 
 import cv2
@@ -24,6 +28,7 @@ from falco_core.faces.find import THRESHOLD, Finder, FoundFace, counts, is_cut
 LOWEST = 0.1
 """The threshold of the one look."""
 THRESHOLDS = (0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6)
+WORKERS = 2
 SAME = 0.3
 """Overlap (intersection over union) from which a found box is a known face's."""
 SURE_LANDMARKS = 0.9
@@ -120,10 +125,10 @@ def measure(*, quick: bool, photos: Path | None) -> Outcome:
     """Render, look and count."""
     crowd = people(6 if quick else 24, size=192 if quick else 320, seed=71)
     near = crowd if quick else people(3, size=1024, seed=72)
-    finder = Finder(threshold=LOWEST)
-    looked, false, seconds, pixels = _look(finder, scenes(14 if quick else 70, crowd, near, seed=5))
-    empty = list(nobody(12 if quick else 75, seed=6, folder=photos))
-    _, wrong, more_seconds, more_pixels = _look(finder, empty)
+    with ProcessPoolExecutor(WORKERS, mp_context=get_context("spawn"), initializer=_start) as pool:
+        looked, false, seconds, pixels = _look(pool, scenes(14 if quick else 70, crowd, near, seed=5))
+        empty = list(nobody(12 if quick else 75, seed=6, folder=photos))
+        _, wrong, more_seconds, more_pixels = _look(pool, empty)
     return Outcome(
         scenes=len({face.scene for face in looked}),
         faces=len(looked),
@@ -139,17 +144,33 @@ def measure(*, quick: bool, photos: Path | None) -> Outcome:
     )
 
 
-def _look(finder: Finder, pictures: Iterable[Picture]) -> tuple[list[Looked], list[Mistake], float, int]:
+def _start() -> None:
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+
+
+@cache
+def _finder() -> Finder:
+    return Finder(threshold=LOWEST)
+
+
+def _look(pool: Executor, pictures: Iterable[Picture]) -> tuple[list[Looked], list[Mistake], float, int]:
     looked: list[Looked] = []
     false: list[Mistake] = []
     seconds, pixels = 0.0, 0
-    for picture in pictures:
-        start = time.process_time()
-        found = finder.find(picture.pixels)
-        seconds, pixels = seconds + time.process_time() - start, pixels + picture.pixels[..., 0].size
-        good, bad = _compare(picture, found)
-        looked, false = looked + good, false + bad
+    rest = iter(pictures)
+    while some := list(islice(rest, 8)):
+        for picture, (found, spent) in zip(some, pool.map(_found, [picture.pixels for picture in some]), strict=True):
+            seconds, pixels = seconds + spent, pixels + picture.pixels[..., 0].size
+            good, bad = _compare(picture, found)
+            looked, false = looked + good, false + bad
     return looked, false, seconds, pixels
+
+
+def _found(pixels: np.ndarray) -> tuple[list[FoundFace], float]:
+    """Faces of a photo, and the seconds of processor time that they took."""
+    finder, start = _finder(), time.process_time()
+    return finder.find(pixels), time.process_time() - start
 
 
 def _compare(picture: Picture, found: list[FoundFace]) -> tuple[list[Looked], list[Mistake]]:
@@ -283,8 +304,7 @@ def main() -> None:
     parser.add_argument("--photos", type=Path, help="folder of photos without people")
     parser.add_argument("--quick", action="store_true")
     chosen = parser.parse_args()
-    torch.set_num_threads(1)
-    cv2.setNumThreads(1)
+    _start()
     outcome = measure(quick=chosen.quick, photos=chosen.photos)
     _say(outcome)
     if chosen.json:

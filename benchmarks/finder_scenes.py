@@ -86,7 +86,7 @@ def scenes(count: int, crowd: list[Person], near: list[Person], *, seed: int) ->
 
 
 def _scene(number: int, kind: str, crowd: list[Person], near: list[Person], draw: np.random.Generator) -> Picture:
-    sides = [1600, 2400, 2400, 4000] if kind == "large" else [640, 640, 1000, 1000, 1600, 1600, 2400, 4000]
+    sides = [1600, 1600, 2400, 2400] if kind == "large" else [640] * 4 + [1000] * 5 + [1600] * 4 + [2400] * 2 + [4000]
     longest = int(draw.choice(sides))
     height, width = longest, round(longest * draw.uniform(0.6, 0.8))
     height, width = (height, width) if draw.random() < 0.3 else (width, height)

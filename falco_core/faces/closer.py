@@ -14,6 +14,8 @@ REACH = 2.2
 """Side of the surroundings over the longer side of the face's box."""
 TURNS = (0, 90, 180, 270)
 """Degrees, counter-clockwise, by which the surroundings are turned."""
+UPRIGHT = 0.995
+"""MTCNN's probability that a turned face, taken for an upright one, does not reach (0.989 of 78): no turn is needed."""
 LEAST = 0.5
 """MTCNN's probability below which it does not see the face."""
 AGREE = 0.3
@@ -41,19 +43,24 @@ class CloserLook:
         0 and None where it sees none. The landmarks follow a turned face: its left eye comes first.
         """
         patch, scale, corner = _surroundings(pixels, box)
-        turned = np.stack([np.rot90(patch, degrees // 90) for degrees in TURNS])
-        boxes, scores, points = self._mtcnn.detect(turned, landmarks=True)
         known = (box - np.tile(corner, 2)) / scale
+        chance, points = self._best(patch, known, TURNS[:1])
+        if chance < UPRIGHT:
+            chance, points = max((chance, points), self._best(patch, known, TURNS[1:]), key=lambda seen: seen[0])
+        return chance, None if points is None else points * scale + corner
+
+    def _best(self, patch: np.ndarray, known: np.ndarray, turns: tuple[int, ...]) -> tuple[float, np.ndarray | None]:
+        """MTCNN's probability and landmarks, in the patch, of the face in the box `known` [4] of it."""
+        turned = np.stack([np.rot90(patch, degrees // 90) for degrees in turns])
         best: tuple[float, np.ndarray | None] = (0.0, None)
-        for degrees, found, chances, marks in zip(TURNS, boxes, scores, points, strict=True):
+        for degrees, found, chances, marks in zip(turns, *self._mtcnn.detect(turned, landmarks=True), strict=True):
             if found is None:
                 continue
             for at, chance, five in zip(found, chances, marks, strict=True):
-                upright = _turned_back(np.asarray(at, dtype=np.float64).reshape(2, 2), degrees)
-                own = np.concatenate([upright.min(0), upright.max(0)])
+                corners = _turned_back(np.asarray(at, dtype=np.float64).reshape(2, 2), degrees)
+                own = np.concatenate([corners.min(0), corners.max(0)])
                 if overlaps(known, own[None])[0][0] >= AGREE and chance > best[0]:
-                    five = _turned_back(np.asarray(five, dtype=np.float64), degrees)
-                    best = (float(chance), five * scale + corner)
+                    best = (float(chance), _turned_back(np.asarray(five, dtype=np.float64), degrees))
         return best
 
 

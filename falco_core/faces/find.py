@@ -21,8 +21,8 @@ THRESHOLD = 0.3
 """CenterFace's score from which something is a face."""
 DOUBT = 0.2
 """Share of the threshold from which MTCNN is asked for a second opinion."""
-SECOND_OPINION = 0.9
-"""MTCNN's probability that makes a face of what CenterFace doubts."""
+SECOND_OPINIONS = ((0.97, DOUBT), (0.9, 0.5))
+"""MTCNN's probabilities that make a face of what CenterFace doubts, with the share of the threshold each needs."""
 CUT = 2 / 3
 """Share of the threshold that makes a face of what the photo's border cuts."""
 SMALLEST = 12
@@ -106,7 +106,7 @@ class Finder:
 
 def counts(face: Scored, threshold: float, *, cut: bool) -> bool:
     """Whether a face counts with a threshold: by its score, by less of it where it is cut or MTCNN is sure."""
-    if face.mtcnn_score >= SECOND_OPINION and face.score >= DOUBT * threshold:
+    if any(face.mtcnn_score >= chance and face.score >= share * threshold for chance, share in SECOND_OPINIONS):
         return True
     return face.score >= threshold * (CUT if cut else 1.0)
 

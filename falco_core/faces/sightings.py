@@ -20,6 +20,8 @@ WHOLE_FACE = 400
 """Pixels of the view: above it CenterFace may take a part of a face for a face."""
 RESOLVED = 16
 """Pixels of the view: from this size on CenterFace would have seen a face of its own."""
+SPLIT = 250
+"""Pixels of the view: only larger faces does CenterFace take apart."""
 ON_BORDER = (0.3, 0.95)
 """Share of a box inside the photo from which, and up to which, a mirrored border helps to see it."""
 
@@ -55,26 +57,28 @@ def join(sightings: list[Sighting], view: View, seen: Seen) -> None:
         rank = (whole[i], side <= WHOLE_FACE, float(seen.scores[i]))
         place = _without_border(box, view) * np.tile(ratio, 2) + np.tile(shift, 2)
         new = Sighting(place, seen.landmarks[i] * ratio + shift, rank[2], rank, float(ratio.max()))
-        _place(sightings, new, (view.name, view.part))
+        known = _place(sightings, new, (view.name, view.part))
+        if not known and not view.border:  # what a mirrored border alone shows is often no face
+            new.seen_by[view.name, view.part] = new.score
+            sightings.append(new)
 
 
-def _place(sightings: list[Sighting], new: Sighting, part: tuple[str, int]) -> None:
-    """Let the new sighting be a second look at a known face, a part of one, or a face of its own."""
-    if sightings:
-        shared, inside = overlaps(new.box, np.stack([known.box for known in sightings]))
-        for index in np.argsort(-shared, kind="stable"):
-            known = sightings[index]
-            if shared[index] >= SAME_FACE and part not in known.seen_by:
-                return _merge(known, new, part)
-        for index in np.argsort(-inside, kind="stable"):
-            known = sightings[index]
-            if inside[index] >= INSIDE and part not in known.seen_by and _is_part(known, new):
-                known.score = max(known.score, new.score)
-                known.seen_by[part] = new.score
-                return None
-    new.seen_by[part] = new.score
-    sightings.append(new)
-    return None
+def _place(sightings: list[Sighting], new: Sighting, part: tuple[str, int]) -> bool:
+    """Whether a new sighting is a second look at a known face or a part of one: then it is added to that one."""
+    if not sightings:
+        return False
+    shared, inside = overlaps(new.box, np.stack([known.box for known in sightings]))
+    for index in np.argsort(-shared, kind="stable"):
+        if shared[index] >= SAME_FACE and part not in sightings[index].seen_by:
+            _merge(sightings[index], new, part)
+            return True
+    for index in np.argsort(-inside, kind="stable"):
+        known = sightings[index]
+        if inside[index] >= INSIDE and _is_part(known, new):
+            known.score = max(known.score, new.score)
+            known.seen_by[part] = max(known.seen_by.get(part, 0.0), new.score)
+            return True
+    return False
 
 
 def _merge(known: Sighting, new: Sighting, part: tuple[str, int]) -> None:
@@ -88,8 +92,9 @@ def _is_part(known: Sighting, new: Sighting) -> bool:
     """Whether a box inside a known one is a part of its face: the coarser view would have seen a second face."""
     if not new.rank[0]:
         return True  # what the border of a tile or photo leaves of a face
-    side = float((new.box[2:] - new.box[:2]).max())
-    return known.score >= SURE and new.scale < known.scale and side / known.scale >= RESOLVED
+    side, known_side = (float((face.box[2:] - face.box[:2]).max()) for face in (new, known))
+    surer = known.score >= SURE and new.scale < known.scale and known_side / new.scale >= SPLIT
+    return surer and side / known.scale >= RESOLVED
 
 
 def _cut_by_tile(box: np.ndarray, view: View) -> bool:

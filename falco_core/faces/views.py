@@ -39,7 +39,7 @@ class View:
 
 
 def views_of(pixels: np.ndarray) -> Iterator[View]:
-    """The views of a photo uint8 [H, W, 3], coarse ones first; each is made when it is asked for."""
+    """The views of a photo uint8 [H, W, 3], coarse ones first, mirrored ones last; made when they are asked for."""
     if pixels.size == 0:
         return
     yield from _plain_views(pixels)
@@ -58,9 +58,9 @@ def _plain_views(pixels: np.ndarray) -> Iterator[View]:
     for side in wholes:
         view = _whole(pixels, f"whole_{side}" if side in WHOLE_SIDES else "whole", side)
         yield view
-    yield _mirrored(view)
     if longer > TILE:
         yield from _tiles(pixels)
+    yield _mirrored(view)
 
 
 def _whole(pixels: np.ndarray, name: str, side: int) -> View:
