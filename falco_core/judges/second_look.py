@@ -12,10 +12,10 @@ import numpy as np
 import torch
 
 from falco_core.bundles.bundle import Bundle
-from falco_core.faces.align import extract_crop, landmarks_in_crop
+from falco_core.faces.align import crop_quad, extract_crop, landmarks_in_crop
 from falco_core.faces.centerface import overlaps
 from falco_core.faces.find import FoundFace
-from falco_core.faces.place import Drawing, Place
+from falco_core.faces.place import Drawing, Place, sound_landmarks
 from falco_core.judges.likeness import LIKENESS_LIMIT, pixel_likeness
 from falco_core.judges.recognisers import Judge
 from falco_core.judges.self_check import check_judge
@@ -33,8 +33,8 @@ KNOWN = 0.5
 """Overlap (intersection over union) from which a suspect is a face that was drawn for."""
 CLOSE = 256
 """Pixels: side of the crop in which a face is turned and made grey before it is looked at again."""
-PATCH = 2.0
-"""Side of a suspect's patch over the longer side of its box: about what an aligned crop shows."""
+PATCH = 128
+"""Pixels: side of the crop in which a suspect is compared with what was there before."""
 
 
 class Finds(Protocol):
@@ -169,10 +169,14 @@ def _within(face: FoundFace, place: Place) -> bool:
 def _survives(face: FoundFace, original: np.ndarray, shown: np.ndarray, drawing: Drawing) -> bool:
     """Whether something that looks like a face was not drawn over, or shows what it did."""
     boxes = np.stack([place.box for place in drawing.places])
-    known = bool((overlaps(face.box, boxes)[0] >= KNOWN).any())
-    if not _covered(face.box, drawing.drawn) >= (COVERED_OF_KNOWN if known else COVERED):
+    covered = _covered(face.box, drawing.drawn)
+    if bool((overlaps(face.box, boxes)[0] >= KNOWN).any()):
+        # Whether it has changed was asked of its place.
+        return not covered >= COVERED_OF_KNOWN
+    if not covered >= COVERED:
         return True
-    before, after = (extract_crop(pixels, _patch(face.box), 96) for pixels in (original, shown))
+    quad = crop_quad(sound_landmarks(face))
+    before, after = (extract_crop(pixels, quad, PATCH) for pixels in (original, shown))
     return not pixel_likeness(before, after) < LIKENESS_LIMIT
 
 
@@ -184,12 +188,3 @@ def _covered(box: np.ndarray, drawn: np.ndarray) -> float:
     right, bottom = np.ceil(middle + half).astype(int)
     inner = drawn[max(top, 0) : max(bottom, 1), max(left, 0) : max(right, 1)]
     return float(inner.mean()) if inner.size else 0.0
-
-
-def _patch(box: np.ndarray) -> np.ndarray:
-    """A quad [4, 2] around a box, with the features where an aligned crop has them."""
-    corners = box.reshape(2, 2)
-    half = (corners[1] - corners[0]).max() / 2 * PATCH
-    # In an aligned crop the middle of the face lies a little below the middle.
-    x, y = corners.mean(axis=0) - (0.0, 0.2 * half)
-    return np.array([[x - half, y - half], [x - half, y + half], [x + half, y + half], [x + half, y - half]])
