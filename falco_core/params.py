@@ -74,6 +74,8 @@ class PairParams(Section):
 class AnonymizeParams(Section):
     """The latent optimization (FALCO, section 3.3)."""
 
+    objective: Literal["composite", "crop"] = "composite"
+    """What both losses look at: the new face in its surroundings, as it is released, or the generated crop alone."""
     margin: Cosine = 0.0
     """Wanted cosine similarity to the original under the recogniser."""
     margin_tolerance: Annotated[float, Field(gt=0.0, le=1.0)] = 0.1

@@ -17,6 +17,10 @@ from tasks.stages import STAGES
 class StageFailed(FalcoError):
     """A stage ended with an error; its own message stands in the log above."""
 
+    def __init__(self, stage: str, message: str) -> None:
+        super().__init__(f"stage {stage} failed: {message}")
+        self.stage = stage
+
 
 @flow(name="anonymize-dataset", validate_parameters=False)
 def anonymize_dataset(project: Path) -> dict[str, str]:
@@ -55,7 +59,7 @@ def dvc_repro(project: Path, stage: str) -> Iterator[str]:
     if process.returncode:
         own = [line for line in lines if line.startswith("falco: ")]
         message = own[-1].removeprefix("falco: ") if own else "\n".join(lines[-20:])
-        raise StageFailed(f"stage {stage} failed: {message}")
+        raise StageFailed(stage, message)
 
 
 def _environment() -> dict[str, str]:

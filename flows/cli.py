@@ -120,13 +120,19 @@ def main() -> None:
 def _run_project(out: Path, photos: Path, changes: dict[str, Any]) -> None:
     # Prefect's own log lines repeat what falco prints; a user who wants them sets the level.
     os.environ.setdefault("PREFECT_LOGGING_LEVEL", "CRITICAL")
-    from flows.anonymize_dataset import anonymize_dataset
+    from flows.anonymize_dataset import StageFailed, anonymize_dataset
     from flows.project import init_project
     from flows.summary import summarize
 
     project = init_project(out, photos=photos, changes=changes)
-    anonymize_dataset(project.root)
-    print(summarize(project))
+    try:
+        anonymize_dataset(project.root)
+    except StageFailed as error:
+        if error.stage == "release":
+            # The gate is closed: what was found out is worth reading all the same.
+            print(summarize(project, released=False))
+        raise
+    print(summarize(project, released=True))
 
 
 def _bundle(name_or_folder: str) -> str:

@@ -72,6 +72,8 @@ def anonymize_batch(root: Path, faces: list[Face]) -> None:
         judges_of(project, roles_of(project).gate),
         margin=params.margin,
         attempts=params.attempts,
+        # The released code knows the crop alone.
+        objective="crop" if project.params.solver.reproduce_released_code else params.objective,
     )
     for face, result in zip(faces, solved, strict=True):
         record = {"attempts": [asdict(attempt) for attempt in result.attempts]}

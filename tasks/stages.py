@@ -76,6 +76,7 @@ _MAKING: tuple[Stage, ...] = (
         reads=(FACES, INVERSIONS, FAKES, PAIRS),
         writes=(ANONYMIZED,),
         params=(
+            "anonymize.objective",
             "anonymize.margin",
             "anonymize.margin_tolerance",
             "anonymize.attempts",

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 import torch
@@ -15,6 +16,8 @@ from falco_core.judges.similarity import similarity
 from falco_core.reasons import Cause
 from falco_core.tensors import to_pixels, to_tensor
 
+Objective = Literal["composite", "crop"]
+"""What the losses look at: the composite that will be released, or the generated crop (as published)."""
 STRONGER = 0.15
 """By how much each further attempt lowers the margin."""
 
@@ -64,7 +67,13 @@ class Solved:
 
 
 def anonymize(
-    faces: Faces, solver_of: Callable[[float], Solver], gate: Sequence[Judge], *, margin: float, attempts: int
+    faces: Faces,
+    solver_of: Callable[[float], Solver],
+    gate: Sequence[Judge],
+    *,
+    margin: float,
+    attempts: int,
+    objective: Objective,
 ) -> list[Solved]:
     """Solve all faces; those that fail are tried again, each time with the next fake and a margin lower by STRONGER.
 
@@ -80,7 +89,7 @@ def anonymize(
         if not todo:
             break
         fakes = [int(faces.fakes[row][number % faces.fakes.shape[1]]) for row in todo]
-        outcome = solver_of(wanted).solve(_problem(faces, todo, number))
+        outcome = solver_of(wanted).solve(_problem(faces, todo, number, objective))
         shown = to_pixels(outcome.images)
         for place, row in enumerate(todo):
             solved[row].code, solved[row].crop = outcome.codes[place].cpu().numpy(), shown[place]
@@ -96,11 +105,12 @@ def composite(crop: np.ndarray, new: np.ndarray, *, landmarks: np.ndarray, mask:
     return paste(crop, new, quad=quad, landmarks=landmarks, mask=mask).pixels
 
 
-def _problem(faces: Faces, rows: list[int], number: int) -> Problem:
+def _problem(faces: Faces, rows: list[int], number: int, objective: Objective) -> Problem:
     chosen = torch.tensor(rows, device=faces.codes.device)
     column = number % faces.fake_codes.shape[1]
     return Problem(
         crops=to_tensor(faces.crops[rows]).to(faces.codes.device),
+        masks=None if objective == "crop" else torch.from_numpy(faces.masks[rows])[:, None].to(faces.codes.device),
         real=faces.codes[chosen],
         fake=faces.fake_codes[chosen, column],
     )

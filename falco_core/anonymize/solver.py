@@ -34,12 +34,15 @@ Progress = Callable[[int, Losses], None]
 class Problem:
     """A batch of faces to anonymize.
 
-    crops: [N, 3, R, R] originals in [-1, 1]; real: [N, L, D] their W+ codes; fake: [N, L, D] their paired fakes'.
+    crops: [N, 3, R, R] originals in [-1, 1]; real: [N, L, D] their W+ codes; fake: [N, L, D] their paired fakes';
+    masks: [N, 1, R, R] in 0..1, what of each crop will be replaced: then both losses look at the composite, the
+    generated crop in the original's surroundings, as it will be released; None: at the generated crop (as published).
     """
 
     crops: Tensor
     real: Tensor
     fake: Tensor
+    masks: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -126,12 +129,13 @@ class Solver:
         def measure(middle: Tensor) -> Measured:
             codes = mix_codes(real=problem.real, middle=middle, first=self._first)
             images = bundle.generator.synthesize(codes)
-            generated = bundle.recogniser(images)
+            seen = images if problem.masks is None else crops + problem.masks * (images - crops)
+            generated = bundle.recogniser(seen)
             return Measured(
                 images=images,
                 cosine=cosine(generated, identity),
                 identity=identity_obfuscation_loss(generated=generated, original=identity, margin=margin),
-                attribute=attribute_preservation_loss(generated=self._tokens(images), original=tokens),
+                attribute=attribute_preservation_loss(generated=self._tokens(seen), original=tokens),
             )
 
         return measure

@@ -1,7 +1,5 @@
 """The gate: a dataset whose metrics are outside the user's limits, or unknown, is not released."""
 
-from collections.abc import Iterator
-
 from falco_core.judges.metrics import Metrics, Rate
 from falco_core.params import GateParams
 
@@ -12,15 +10,20 @@ def violations(metrics: Metrics, limits: GateParams) -> list[str]:
     """One sentence per limit that `metrics` breaks, each with what to change; empty if the gate is open.
 
     A re-identification rate is held against the limit by the upper bound of its interval. Few faces cannot prove a
-    small rate: then not one of them may be recognised, and `reservations` says that nothing is proven.
+    small rate: then not one of them may be recognised, and `reservations` says that nothing is proven. What nobody
+    judged, and a dataset of which nothing is left to release, is unknown, never 0.
     """
     found = []
-    for name, rate in _reidentification(metrics):
-        if rate.value is None:
-            # Where no photo is to be released there is nothing to know.
-            if metrics.photos.released and not limits.allow_unknown:
-                found.append(f"{name} is unknown: no face was judged; gate.allow_unknown: true releases all the same")
-        elif rate.value > 0.0 and rate.high > limits.max_reidentification_rate:
+    rates = _reidentification(metrics)
+    known = [(name, rate) for name, rate in rates if rate.value is not None]
+    unknown = not rates or len(known) < len(rates) or metrics.photos.released == 0
+    if unknown and not limits.allow_unknown:
+        found.append(
+            "the re-identification rate is unknown: no face of a photo to be released was judged "
+            "(reports/withheld.parquet says why photos are withheld); gate.allow_unknown: true releases all the same"
+        )
+    for name, rate in known:
+        if rate.value and rate.high > limits.max_reidentification_rate:
             found.append(
                 f"{name} {_bounds(rate)} is not surely below {_REIDENTIFIED} {limits.max_reidentification_rate:.1%}: "
                 "lower anonymize.margin or raise anonymize.attempts"
@@ -52,13 +55,13 @@ def reservations(metrics: Metrics, limits: GateParams) -> list[str]:
     return [*found, *metrics.judges.notices]
 
 
-def _reidentification(metrics: Metrics) -> Iterator[tuple[str, Rate]]:
+def _reidentification(metrics: Metrics) -> list[tuple[str, Rate]]:
     """Of released faces: the gate's and the auditors' 1:1 counts."""
-    return (
+    return [
         (f"{record.metric} ({record.role})", record.rate)
         for record in metrics.identity
         if record.scope == "released" and record.role != "objective" and record.metric.startswith("reid_")
-    )
+    ]
 
 
 def _bounds(rate: Rate) -> str:

@@ -24,7 +24,7 @@ def test_a_minimal_file_takes_the_published_defaults() -> None:
         ("anonymize", "margin", 1.5),
         ("anonymize", "steps", 0),
         ("anonymize", "marginn", 0.0),
-        ("align", "min_face_size", -1),
+        ("align", "smallest_replaced", -1),
         ("pair", "space", "colour"),
         ("sample", "truncation", "a lot"),
         ("validate", "sheet_photos", 0),
@@ -69,5 +69,5 @@ def test_the_digest_sees_results_and_not_places() -> None:
     here = parse_params(MINIMAL, source="x")
     elsewhere = parse_params({"input": {"photos": "/other"}, "store": {"items": "/cache"}}, source="x")
     other = parse_params({**MINIMAL, "anonymize": {"margin": 0.1}}, source="x")
-    keys = ("anonymize.margin", "align.max_side")
+    keys = ("anonymize.margin", "align.most_turned")
     assert here.digest(keys) == elsewhere.digest(keys) != other.digest(keys)

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -77,3 +78,23 @@ def test_a_face_that_stays_too_similar_is_not_passed_on(bundle: Bundle) -> None:
     unmoved = Problem(crops=whole.crops, real=whole.real, fake=whole.real)
     outcome = Solver(bundle, AnonymizeParams(steps=1, margin=-1.0, learning_rate=1e-6)).solve(unmoved)
     assert outcome.causes == [Cause.MARGIN_NOT_REACHED] * 2
+
+
+def masked(given: Problem, masks: torch.Tensor) -> Problem:
+    return replace(given, masks=masks)
+
+
+def test_a_mask_over_everything_is_the_published_objective(bundle: Bundle) -> None:
+    given, solver = problem(bundle, 2), Solver(bundle, AnonymizeParams(steps=4))
+    side = bundle.spec.resolution
+    whole = solver.solve(masked(given, torch.ones(2, 1, side, side)))
+    torch.testing.assert_close(whole.codes, solver.solve(given).codes, atol=1e-5, rtol=0)
+
+
+def test_behind_an_empty_mask_the_original_is_seen_and_nothing_moves(bundle: Bundle) -> None:
+    given, side = problem(bundle, 2), bundle.spec.resolution
+    outcome = Solver(bundle, AnonymizeParams(steps=3)).solve(masked(given, torch.zeros(2, 1, side, side)))
+    torch.testing.assert_close(outcome.cosine, torch.ones(2), atol=1e-4, rtol=0)
+    torch.testing.assert_close(outcome.attribute_loss, torch.zeros(2), atol=1e-3, rtol=0)
+    first, last = bundle.spec.optimize_layers
+    assert torch.equal(outcome.codes[:, first:last], given.fake[:, first:last])

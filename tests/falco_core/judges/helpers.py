@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Literal
 
+import cv2
 import numpy as np
 
 from falco_core.judges.similarity import Measure
@@ -43,3 +44,26 @@ def unit(*rows: Sequence[float]) -> np.ndarray:
     """Rows at unit length, float32."""
     array = np.array(rows, dtype=np.float64)
     return np.asarray(array / np.linalg.norm(array, axis=1, keepdims=True), dtype=np.float32)
+
+
+class StrokeJudge(PatchJudge):
+    """Sees the strokes (not the shades) between brows and chin, in 32 x 32 pixels whatever the size of the face.
+
+    Of unit length even where there are no strokes.
+    """
+
+    name = "rendered_heldout"
+    protocol = "strokes_0.90"
+    threshold = 0.9
+
+    def embed(self, pixels: np.ndarray, landmarks: Sequence[np.ndarray]) -> np.ndarray:
+        rows = []
+        for points in landmarks:
+            half = 1.3 * float(np.hypot(*(points[3:].mean(axis=0) - points[:2].mean(axis=0))))
+            scale, corner = 32 / (2 * half), points.mean(axis=0) - half
+            place = np.array([[scale, 0, -scale * corner[0]], [0, scale, -scale * corner[1]]])
+            patch = cv2.warpAffine(pixels, place, (32, 32), flags=cv2.INTER_AREA).mean(axis=2).astype(np.float32)
+            strokes = cv2.GaussianBlur(patch, (0, 0), 0.8) - cv2.GaussianBlur(patch, (0, 0), 3.0)
+            rows.append(np.append(strokes.ravel(), 20.0))
+        found = np.array(rows, dtype=np.float32).reshape(len(landmarks), 32 * 32 + 1)
+        return np.asarray(found / np.linalg.norm(found, axis=1, keepdims=True), dtype=np.float32)

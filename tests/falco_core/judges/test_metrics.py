@@ -3,72 +3,53 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from falco_core.judges.gate import reservations, violations
-from falco_core.judges.metrics import IdentityRecord, Metrics, Rate, dataset_metrics
+from falco_core.judges.metrics import Faces, IdentityRecord, Judged, Metrics, Photos, Rate, faces_of, utility_of
 from falco_core.params import GateParams
+from falco_core.reasons import Cause
 
 
-def check(photo: str, heldout: float, *, detected: bool = True) -> dict[str, object]:
-    return {
-        "photo": photo,
-        "detected": detected,
-        "recogniser_cosine": 0.0,
-        "heldout_cosine": heldout,
-        "farl_cosine": 0.9,
-    }
+def record(role: str, scope: str, hits: int, n: int = 100) -> IdentityRecord:
+    return IdentityRecord.model_validate(
+        {"metric": "reid_x_0.6", "judge": "x", "role": role, "scope": scope, "rate": Rate.of(hits, n)}
+    )
 
 
-def test_a_planted_leak_is_counted_and_closes_the_gate() -> None:
-    checks = [check(f"{i}.png", 0.05) for i in range(57)] + [check(f"leak{i}.png", 1.0) for i in range(3)]
-    photos = {str(row["photo"]) for row in checks}
-    metrics = dataset_metrics(total=60, released=photos, checks=checks, threshold=0.4)
-    assert metrics.privacy.reidentification_rate.value == pytest.approx(3 / 60)
+def metrics(
+    *records: IdentityRecord, released: int = 1, withheld: int = 0, detected: bool = True, notices: tuple[str, ...] = ()
+) -> Metrics:
+    return Metrics(
+        photos=Photos(total=released + withheld, released=released, withheld=withheld),
+        faces=Faces(replaced=1, concealed=0, causes={}),
+        judges=Judged(people="real", gate=("x",), audit=(), notices=notices),
+        identity=records,
+        first_attempts_recognised=Rate.of(0, 1),
+        utility=utility_of([{"farl_cosine": 0.9, "detected": detected}]),
+    )
+
+
+def strangers(n: int, *, hits: int = 0) -> Metrics:
+    return metrics(record("gate", "released", hits, n), released=n)
+
+
+def test_a_planted_leak_closes_the_gate() -> None:
     # 3 of 60 is 5 %, and up to 13.7 % is possible.
-    assert violations(metrics, GateParams(max_reidentification_rate=0.13))
-    assert not violations(metrics, GateParams(max_reidentification_rate=0.14))
-
-
-def test_a_similarity_that_is_not_a_number_counts_as_reidentified() -> None:
-    metrics = dataset_metrics(total=1, released={"a"}, checks=[check("a", float("nan"))], threshold=0.4)
-    assert metrics.privacy.reidentification_rate.value == 1.0
-
-
-def test_withheld_photos_count_before_but_not_after() -> None:
-    checks = [check("good", 0.1), check("bad", 0.9)]
-    metrics = dataset_metrics(total=3, released={"good"}, checks=checks, threshold=0.4)
-    assert metrics.photos.withheld == 2
-    assert metrics.privacy.reidentification_rate.value == 0.0
-    assert metrics.privacy.reidentification_rate_composed.value == 0.5
+    assert violations(strangers(60, hits=3), GateParams(max_reidentification_rate=0.13))
+    assert not violations(strangers(60, hits=3), GateParams(max_reidentification_rate=0.14))
 
 
 def test_each_limit_names_its_key() -> None:
-    metrics = dataset_metrics(total=4, released={"a"}, checks=[check("a", 0.9, detected=False)], threshold=0.4)
+    broken = metrics(record("gate", "released", 90), withheld=3, detected=False)
     limits = GateParams(max_reidentification_rate=0.5, min_detection_rate=0.5, max_withheld_rate=0.5)
-    text = "\n".join([*violations(metrics, limits), *violations(unknown(), limits)])
+    text = "\n".join([*violations(broken, limits), *violations(strangers(0), limits)])
     for key in GateParams.model_fields:
         assert f"gate.{key}" in text
 
 
-def unknown() -> Metrics:
-    """A photo to be released, and no face of it judged."""
-    return dataset_metrics(total=1, released={"a"}, checks=[], threshold=0.4)
-
-
-def test_nothing_released_is_no_violation_by_itself() -> None:
-    metrics = dataset_metrics(total=4, released=set(), checks=[check("a", 0.9)], threshold=0.4)
-    assert metrics.privacy.reidentification_rate.value is None
-    assert violations(metrics, GateParams()) == []
-
-
-def test_an_unknown_rate_closes_the_gate_unless_allowed() -> None:
-    assert unknown().privacy.reidentification_rate.value is None
-    (line,) = violations(unknown(), GateParams())
+@pytest.mark.parametrize("unknown", [strangers(0), metrics(), metrics(record("gate", "released", 0), released=0)])
+def test_what_nobody_judged_and_what_releases_nothing_closes_the_gate_unless_allowed(unknown: Metrics) -> None:
+    (line,) = violations(unknown, GateParams())
     assert "unknown" in line
-    assert violations(unknown(), GateParams(allow_unknown=True)) == []
-
-
-def strangers(n: int, *, hits: int = 0) -> Metrics:
-    checks = [check(f"{i}.png", 1.0 if i < hits else 0.0) for i in range(n)]
-    return dataset_metrics(total=n, released={str(row["photo"]) for row in checks}, checks=checks, threshold=0.4)
+    assert violations(unknown, GateParams(allow_unknown=True)) == []
 
 
 @pytest.mark.parametrize(("n", "proven"), [(1, False), (18, False), (72, False), (73, True)])
@@ -85,10 +66,11 @@ def test_many_faces_are_held_against_the_upper_bound(hits: int, opens: bool) -> 
     assert (violations(strangers(200, hits=hits), GateParams()) == []) == opens
 
 
-def record(role: str, scope: str, hits: int, n: int = 100) -> IdentityRecord:
-    return IdentityRecord.model_validate(
-        {"metric": "reid_x_0.6", "judge": "x", "role": role, "scope": scope, "rate": Rate.of(hits, n)}
-    )
+def test_faces_are_counted_by_what_they_got_and_why() -> None:
+    causes = [None, Cause.CUT, Cause.TOO_SMALL, Cause.CUT]
+    counted = faces_of([{"cause": cause} for cause in causes])
+    assert (counted.replaced, counted.concealed) == (1, 3)
+    assert counted.causes == {Cause.CUT: 2, Cause.TOO_SMALL: 1}
 
 
 @pytest.mark.parametrize(
@@ -101,17 +83,12 @@ def record(role: str, scope: str, hits: int, n: int = 100) -> IdentityRecord:
     ],
 )
 def test_the_gate_hears_every_judge_of_released_faces(records: tuple[IdentityRecord, ...], closed: bool) -> None:
-    metrics = strangers(100).model_copy(update={"identity": records})
-    assert bool(violations(metrics, GateParams())) == closed
+    assert bool(violations(metrics(*records), GateParams())) == closed
 
 
-def test_a_missing_auditor_is_said() -> None:
-    alone = strangers(100).model_copy(update={"identity": (record("gate", "released", 0),)})
-    both = strangers(100).model_copy(
-        update={"identity": (record("gate", "released", 0), record("audit", "released", 0))}
-    )
-    assert any("no auditor" in line for line in reservations(alone, GateParams()))
-    assert reservations(both, GateParams()) == []
+def test_what_is_to_be_said_of_the_judges_is_said() -> None:
+    alone = metrics(record("gate", "released", 0), notices=("no auditor: nobody is left",))
+    assert reservations(alone, GateParams()) == ["no auditor: nobody is left"]
 
 
 @pytest.mark.parametrize(
