@@ -91,8 +91,6 @@ class SolverParams(Section):
 class ComposeParams(Section):
     """Pasting back, and the second look at the finished photo."""
 
-    feather: Annotated[float, Field(gt=0.0, le=0.5)] = 0.08
-    """Width of the blended border, as a share of the crop side."""
     max_heldout_similarity: Cosine | None = None
     """Held-out cosine to the original from which a face counts as recognisable; null: the bundle's."""
 

@@ -88,7 +88,7 @@ _MAKING: tuple[Stage, ...] = (
     ),
     Stage(
         name="compose",
-        version=1,
+        version=2,
         reads=(PHOTOS, FACES, INVERSIONS, ANONYMIZED),
         writes=(COMPOSED,),
         params=(
@@ -98,7 +98,6 @@ _MAKING: tuple[Stage, ...] = (
             "align.max_pixels",
             "anonymize.margin",
             "anonymize.margin_tolerance",
-            "compose.feather",
             "compose.max_heldout_similarity",
         ),
         networks=("recogniser", "heldout", "farl"),
