@@ -6,6 +6,7 @@ each band of detail is, how much colour the detail has, how much grain). No deta
 The constants are those of a trial on photos, looked at by eye (docs/composing.md).
 """
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -42,6 +43,8 @@ MOST_GRAIN = 4.0
 """Standard deviation, per band, of 8-bit values."""
 GRAIN_BANDS = ((0.0, 0.6), (0.6, 1.2), (1.2, 2.4))
 """Between which blurs (standard deviations in pixels) grain is compared; coarser noise is skin."""
+GRAIN_SHARE = 0.8
+"""Of the old face's: noise is seen sooner than the pores it stands for."""
 GRAIN_FINER = 1 / 100
 """Of the side: what is coarser is not grain, but the face."""
 GRAIN_WINDOW = 512
@@ -79,7 +82,8 @@ def correction(layers: Layers) -> np.ndarray:
     # Light is what lies on skin. Eyes, brows and mouth would darken it where they are, which nobody should learn.
     skin = solid * np.maximum(1 - layers.features, FEATURES_WEIGH)
     old_light, new_light = (_spread(each, skin, LIGHT_BLUR * side) for each in (old, shown))
-    light = new_light + np.clip(old_light - new_light, *np.log(LIGHT_RATIO))
+    least, most = (math.log(ratio) for ratio in LIGHT_RATIO)
+    light = new_light + np.clip(old_light - new_light, least, most)
     detail = _bounded(shown - new_light, old - old_light, layers, solid)
     fitted = light + _matched(old - old_light, detail, solid, side)
     return np.asarray(fitted + _seam(old, fitted, old_light, layers) - new)
@@ -96,10 +100,10 @@ def grain(old: np.ndarray, fitted: np.ndarray, mask: np.ndarray, *, side: float,
     for fine, wide in reversed(bands):
         wanted, there = (_level(_band(each, fine, wide), inside) for each in (old_grey, new_grey))
         made = float(_band(result[window], fine, wide).std())
-        missing = min(wanted, MOST_GRAIN) ** 2 - there**2 - made**2
+        missing = min(GRAIN_SHARE * wanted, MOST_GRAIN) ** 2 - there**2 - made**2
         if missing > 0:
             band = _band(noise, fine, wide)
-            result = np.asarray(result + np.sqrt(missing) / max(float(band.std()), EMPTY) * band)
+            result = np.asarray(result + math.sqrt(missing) / max(float(band.std()), EMPTY) * band)
     return result
 
 
@@ -162,7 +166,7 @@ def _matched(old: np.ndarray, new: np.ndarray, solid: np.ndarray, side: float) -
         fitted += (gain - 1) * soft * (new_rest - new_next)
         old_rest, new_rest, sigma = old_next, new_next, sigma * 2
     if (solid > 0.5).sum() >= FEW:
-        least, most = np.percentile(old_grey[solid > 0.5], EXTREMES)
+        least, most = (float(each) for each in np.percentile(old_grey[solid > 0.5], EXTREMES))
         fitted = np.clip(fitted, np.minimum(new_grey, least), np.maximum(new_grey, most))
     return np.asarray(fitted[..., None] + colour * tint)
 

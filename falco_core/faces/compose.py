@@ -129,7 +129,7 @@ def _fitted(old: np.ndarray, crop: np.ndarray, places: np.ndarray, where: Where,
     change = correction(layers)
     if scale < 1:
         change = cv2.resize(change, old.shape[1::-1], interpolation=cv2.INTER_LINEAR)
-    fitted = np.exp(np.log(np.maximum(new, 0) + OFFSET) + change) - OFFSET
+    fitted = (new + OFFSET) * np.exp(change) - OFFSET
     seed = int.from_bytes(hashlib.sha256(crop.tobytes()).digest()[:8], "big")
     fitted += grain(old.astype(np.float32), fitted, where.alpha, side=side, seed=seed)[..., None]
     if (np.ptp(old[where.alpha > 0].astype(np.int16), axis=1) == 0).all():
