@@ -16,10 +16,12 @@ OFFSET = 16.0
 """Added to 8-bit values before the logarithm, so that grain in the dark does not count as contrast."""
 LIGHT_BLUR = 1 / 9
 """Standard deviation of the blur that leaves of a face its light, as a share of the crop's side."""
-FEATURES_WEIGH = 0.02
-"""Weight of eyes, brows and mouth in it: enough where there is no other skin."""
+UNLIKE = 0.02
+"""Weight in it of what is no plain skin: enough where there is nothing else."""
+HUE = 0.35
+"""Log difference of colour beyond which something is no skin of this face."""
 LIGHT_RATIO = (0.4, 2.5)
-"""Within which the new face's light is changed."""
+"""Within which the new face's light is changed, apart from its mean brightness."""
 FINE_GAIN, COARSE_GAIN = (0.7, 2.0), (0.85, 1.2)
 """Within which detail is weakened or strengthened, below and above COARSE of the side."""
 COARSE = 1 / 28
@@ -80,10 +82,9 @@ def correction(layers: Layers) -> np.ndarray:
     solid = _solid(layers.mask, side)
     shown = _filled(new, layers)
     # Light is what lies on skin. Eyes, brows and mouth would darken it where they are, which nobody should learn.
-    skin = solid * np.maximum(1 - layers.features, FEATURES_WEIGH)
-    old_light, new_light = (_spread(each, skin, LIGHT_BLUR * side) for each in (old, shown))
-    least, most = (math.log(ratio) for ratio in LIGHT_RATIO)
-    light = new_light + np.clip(old_light - new_light, least, most)
+    skin = solid * np.maximum(1 - layers.features, UNLIKE)
+    old_light, new_light = (_spread(each, _of_one_hue(each, skin), LIGHT_BLUR * side) for each in (old, shown))
+    light = new_light + _within_reason(old_light - new_light, skin)
     detail = _bounded(shown - new_light, old - old_light, layers, solid)
     fitted = light + _matched(old - old_light, detail, solid, side)
     return np.asarray(fitted + _seam(old, fitted, old_light, layers) - new)
@@ -116,6 +117,23 @@ def _solid(mask: np.ndarray, side: float) -> np.ndarray:
     full = (mask > 0.98).astype(np.uint8)
     solid = cv2.erode(full, _disc(side / 64), borderType=cv2.BORDER_CONSTANT, borderValue=1).astype(np.float32)
     return np.asarray(solid if solid.sum() >= FEW else np.maximum(full.astype(np.float32), EMPTY))
+
+
+def _of_one_hue(values: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """The weight [h, w] without what differs in hue from most of it: things in front of a face have their own."""
+    hue = values - values.mean(axis=2, keepdims=True)
+    inside = weight > 0.5
+    if inside.sum() < FEW:
+        return weight
+    away = ((hue - np.median(hue[inside], axis=0)) ** 2).sum(axis=2)
+    return np.asarray(weight * np.maximum(np.exp(-away / HUE**2), UNLIKE))
+
+
+def _within_reason(change: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """A change of light [h, w, 3] whose places and colours differ from its mean within LIGHT_RATIO only."""
+    mean = float((change.mean(axis=2) * weight).sum()) / max(float(weight.sum()), EMPTY)
+    least, most = (math.log(ratio) for ratio in LIGHT_RATIO)
+    return np.asarray(mean + np.clip(change - mean, least, most))
 
 
 def _filled(new: np.ndarray, layers: Layers) -> np.ndarray:
