@@ -86,7 +86,7 @@ CHECKS = pa.schema(
     [
         ("face", pa.string()),
         ("photo", pa.string()),
-        ("treatment", pa.string()),  # replaced, concealed
+        ("treatment", pa.string()),  # replaced, concealed, blanked (of one colour: a mosaic was still recognised)
         ("cause", pa.string()),  # why it was concealed; null: it was not
         ("anonymized", pa.bool_()),  # it had a new face when the second look first saw it
         ("detected", pa.bool_()),  # a face is found where it was drawn

@@ -23,7 +23,7 @@ from falco_core.items import Item
 from falco_core.shards import Shards, write_shards
 from falco_core.tables import ATTEMPTS, FACES, INVERSIONS, OUTCOMES, PAIRS, read_table, write_table
 from tasks.batches import Execute, StageReport, batches_of, fresh_folder, missing
-from tasks.judging import judges_of, roles_of
+from tasks.judging import gates_of, judges_of, roles_of
 from tasks.project import Project
 from tasks.stages import ANONYMIZED, FAKES, stage_named
 from tasks.stages import FACES as FACES_FOLDER
@@ -42,6 +42,7 @@ class Face:
     row: int
     fakes: tuple[int, ...]
     landmarks: tuple[float, ...]
+    gate: tuple[str, ...]
     key: str
 
 
@@ -69,7 +70,7 @@ def anonymize_batch(root: Path, faces: list[Face]) -> None:
     solved = anonymize(
         _batch(project, faces),
         solver_of,
-        judges_of(project, roles_of(project).gate),
+        [judges_of(project, face.gate) for face in faces],
         margin=params.margin,
         attempts=params.attempts,
         # The released code knows the crop alone.
@@ -101,9 +102,9 @@ def _faces(project: Project) -> list[Face]:
     rows = {row["face"]: {**row, "place": place} for place, row in enumerate(table)}
     fakes_of = {row["face"]: tuple(row["fakes"]) for row in read_table(project.path(PAIRS_TABLE), PAIRS)}
     inversions = read_table(project.path(INVERSIONS_FOLDER, "inversions.parquet"), INVERSIONS)
-    gate = roles_of(project).gate
+    gates = gates_of(project, roles_of(project))
     return [
-        _face(project, rows[inversion["face"]], number, fakes_of[inversion["face"]], gate)
+        _face(project, rows[inversion["face"]], number, fakes_of[inversion["face"]], gates[number])
         for number, inversion in enumerate(inversions)
         if rows[inversion["face"]]["cause"] is None
     ]
@@ -115,7 +116,7 @@ def _face(project: Project, row: dict[str, Any], number: int, fakes: tuple[int, 
     content = hashlib.sha256(f"{row['crop_sha256']} {landmarks} {gate}".encode())
     for code in (inversions.row("codes", number), *(pool.row("codes", fake) for fake in fakes)):
         content.update(code.tobytes())
-    return Face(row["face"], row["place"], number, fakes, landmarks, project.key(STAGE, content.hexdigest()))
+    return Face(row["face"], row["place"], number, fakes, landmarks, gate, project.key(STAGE, content.hexdigest()))
 
 
 def _shares(points: np.ndarray, quad: np.ndarray) -> tuple[float, ...]:

@@ -39,7 +39,7 @@ from falco_core.tables import (
 )
 from tasks.align import failure_of, finder_for, photo_bytes
 from tasks.batches import Execute, StageReport, batches_of, forget_failures, fresh_folder, missing
-from tasks.judging import judges_of, reference, roles_of, seen_array
+from tasks.judging import gates_of, judges_of, reference, roles_of, seen_array
 from tasks.project import Project, best_device
 from tasks.stages import ANONYMIZED, stage_named
 from tasks.stages import COMPOSED as COMPOSED_FOLDER
@@ -61,6 +61,7 @@ class Spot:
     quad: tuple[float, ...]
     landmarks: tuple[float, ...]
     score: float
+    gate: tuple[str, ...]
     cause: str | None
 
 
@@ -145,7 +146,7 @@ def _check(outcome: FaceOutcome, score: float) -> dict[str, Any]:
     check, place = outcome.last, outcome.place
     return {
         "face": place.face,
-        "treatment": "replaced" if place.cause is None else "concealed",
+        "treatment": _treatment(place),
         "cause": place.cause,
         "anonymized": outcome.anonymized,
         "detected": check.detected,
@@ -154,6 +155,12 @@ def _check(outcome: FaceOutcome, score: float) -> dict[str, Any]:
         "score": score,
         "box": [float(edge) for edge in place.box],
     }
+
+
+def _treatment(place: Place) -> str:
+    if place.cause is None:
+        return "replaced"
+    return "blanked" if place.plain else "concealed"
 
 
 def _place(project: Project, spot: Spot, judges: tuple[str, ...]) -> Place:
@@ -170,6 +177,7 @@ def _place(project: Project, spot: Spot, judges: tuple[str, ...]) -> Place:
         references=tuple(arrays.row(reference(name), spot.row) for name in judges),
         crop=crop,
         mask=mask,
+        gate=spot.gate,
         cause=Cause(spot.cause) if spot.cause else None,
     )
 
@@ -179,13 +187,17 @@ def _works(project: Project) -> list[Work]:
     causes = {row["face"]: row["cause"] for row in read_table(project.path(ANONYMIZED, "outcomes.parquet"), OUTCOMES)}
     inversions = read_table(project.path(INVERSIONS_FOLDER, "inversions.parquet"), INVERSIONS)
     row_of = {row["face"]: number for number, row in enumerate(inversions)}
+    roles = roles_of(project)
+    gates = gates_of(project, roles)
     spots_of: dict[str, list[Spot]] = defaultdict(list)
     for place, row in enumerate(read_table(project.path(FACES_FOLDER, "faces.parquet"), FACES)):
         face = row["face"]
         cause = row["cause"] or causes[face]
+        number = row_of[face]
         box, quad, landmarks = (tuple(row[name]) for name in ("box", "quad", "landmarks"))
-        spots_of[row["photo"]].append(Spot(face, place, row_of[face], box, quad, landmarks, row["score"], cause))
-    roles = roles_of(project)
+        spots_of[row["photo"]].append(
+            Spot(face, place, number, box, quad, landmarks, row["score"], gates[number], cause)
+        )
     return [
         Work(photo["photo"], photo["sha256"], _key(project, photo["sha256"], spots, roles.all), tuple(spots))
         for photo in read_table(project.path(FACES_FOLDER, "photos.parquet"), PHOTOS)
@@ -197,7 +209,7 @@ def _key(project: Project, photo_sha256: str, spots: list[Spot], judges: tuple[s
     content = hashlib.sha256(f"{photo_sha256} {judges}".encode())
     arrays = Shards(project.path(INVERSIONS_FOLDER, "arrays"))
     for spot in spots:
-        content.update(f"{spot.quad} {spot.landmarks} {spot.box} {spot.cause}".encode())
+        content.update(f"{spot.quad} {spot.landmarks} {spot.box} {spot.gate} {spot.cause}".encode())
         for judge in judges:
             content.update(arrays.row(reference(judge), spot.row).tobytes())
         if spot.cause is None:

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from falco_core.judges.kind import kind_of_people
+from falco_core.judges.kind import kind_of_people, kinds_of_faces
 from falco_core.judges.recognisers import Judge, judge_named
-from falco_core.judges.roles import OBJECTIVE, Roles, declared_judges, roles_for
+from falco_core.judges.roles import OBJECTIVE, Roles, deciding, declared_judges, roles_for
 from falco_core.shards import Shards
 from falco_core.tables import FACES, read_table
 from tasks.project import Project
@@ -41,6 +41,11 @@ def judges_of(project: Project, names: tuple[str, ...]) -> tuple[Judge, ...]:
 def roles_of(project: Project) -> Roles:
     """The roles for the people of this project's photos; reads data/faces and data/inversions."""
     return roles_for(project.spec, project.params.judges, kind_of_people(_whole_faces(project)))
+
+
+def gates_of(project: Project, roles: Roles) -> list[tuple[str, ...]]:
+    """Per row of data/inversions, the judges of the gate that decide on the face."""
+    return [deciding(roles, kind) for kind in kinds_of_faces(originals(project, KIND_JUDGE))]
 
 
 def originals(project: Project, judge: str) -> np.ndarray:

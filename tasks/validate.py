@@ -83,7 +83,8 @@ def _metrics(project: Project, total: int, released: set[str], checks: Rows, rol
 
 def _identity(project: Project, checks: Rows, released: set[str], roles: Roles) -> Iterator[IdentityRecord]:
     new = np.array([check["anonymized"] for check in checks], dtype=bool)
-    out = np.array([check["photo"] in released for check in checks], dtype=bool)
+    # A face of one colour shows nothing of itself: who knows it knows hair and clothes, which nobody promises to hide.
+    out = np.array([check["photo"] in released and check["treatment"] != "blanked" for check in checks], dtype=bool)
     for judge in judges_of(project, roles.all):
         first, last, own = (_seen(project, when, judge.name) for when in ("first", "last", "original"))
         gallery = _gallery(project, judge.name)
@@ -142,7 +143,7 @@ def _outcomes(photos: Rows, checks: Rows, released: dict[str, str], withheld: Ro
             "reason": why["reason"] if why else None,
             "detail": why["detail"] if why else "",
             "replaced": count["replaced"],
-            "concealed": count["concealed"],
+            "concealed": count["concealed"] + count["blanked"],
             "risk": risk(faces_in[name]),
         }
 

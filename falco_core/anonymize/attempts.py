@@ -69,7 +69,7 @@ class Solved:
 def anonymize(
     faces: Faces,
     solver_of: Callable[[float], Solver],
-    gate: Sequence[Judge],
+    gates: Sequence[Sequence[Judge]],
     *,
     margin: float,
     attempts: int,
@@ -77,7 +77,7 @@ def anonymize(
 ) -> list[Solved]:
     """Solve all faces; those that fail are tried again, each time with the next fake and a margin lower by STRONGER.
 
-    solver_of: the solver for a margin; gate: the judges that must not recognise the composite.
+    solver_of: the solver for a margin; gates: per face, the judges that must not recognise the composite.
     """
     size = faces.crops.shape[1]
     solved = [
@@ -93,7 +93,9 @@ def anonymize(
         shown = to_pixels(outcome.images)
         for place, row in enumerate(todo):
             solved[row].code, solved[row].crop = outcome.codes[place].cpu().numpy(), shown[place]
-            solved[row].attempts.append(_attempt(faces, row, outcome, place, shown[place], fakes[place], wanted, gate))
+            solved[row].attempts.append(
+                _attempt(faces, row, outcome, place, shown[place], fakes[place], wanted, gates[row])
+            )
         todo = [row for row in todo if solved[row].cause is not None]
     return solved
 

@@ -6,6 +6,7 @@ each band of detail is, how much colour the detail has, how much grain). No deta
 The constants are those of a trial on photos, looked at by eye (docs/composing.md).
 """
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -15,10 +16,12 @@ OFFSET = 16.0
 """Added to 8-bit values before the logarithm, so that grain in the dark does not count as contrast."""
 LIGHT_BLUR = 1 / 9
 """Standard deviation of the blur that leaves of a face its light, as a share of the crop's side."""
-FEATURES_WEIGH = 0.02
-"""Weight of eyes, brows and mouth in it: enough where there is no other skin."""
+UNLIKE = 0.02
+"""Weight in it of what is no plain skin: enough where there is nothing else."""
+HUE = 0.35
+"""Log difference of colour beyond which something is no skin of this face."""
 LIGHT_RATIO = (0.4, 2.5)
-"""Within which the new face's light is changed."""
+"""Within which the new face's light is changed, apart from its mean brightness."""
 FINE_GAIN, COARSE_GAIN = (0.7, 2.0), (0.85, 1.2)
 """Within which detail is weakened or strengthened, below and above COARSE of the side."""
 COARSE = 1 / 28
@@ -34,14 +37,22 @@ FACE_FROM = 0.25
 """From which value of its mask on the new face counts: a soft edge is still face."""
 FILL_MARGIN = 0.04
 """How far inside its outline, as a share of the side, the new face is mixed with what is around it."""
-MOST_BESIDE = 1.2
-"""How much stronger than the old one's strongest detail the new one's may be beside eyes, nose and mouth."""
+MOST_BESIDE, STRONGEST = 1.2, 99.8
+"""How much stronger than this percentile of the old one's detail the new one's may be beside eyes, nose and mouth."""
+OUTSIDE = 0.1
+"""Below which value of the mask a pixel is the old photo's."""
 MOST_GRAIN = 4.0
 """Standard deviation, per band, of 8-bit values."""
 GRAIN_BANDS = ((0.0, 0.6), (0.6, 1.2), (1.2, 2.4))
 """Between which blurs (standard deviations in pixels) grain is compared; coarser noise is skin."""
+GRAIN_SHARE = 0.8
+"""Of the old face's: noise is seen sooner than the pores it stands for."""
+GRAIN_FINER = 1 / 100
+"""Of the side: what is coarser is not grain, but the face."""
 GRAIN_WINDOW = 512
 """Pixels of the square in the middle of a face in which grain is measured: enough, and quick in huge faces."""
+WEAKEST, WEAKEST_OF_NOISE = 20, 0.2533
+"""Percentile of a band's absolute values that is grain, and what it is in noise of standard deviation 1."""
 FEW = 16
 """Pixels without which nothing can be measured."""
 EMPTY = 1e-4
@@ -71,30 +82,34 @@ def correction(layers: Layers) -> np.ndarray:
     solid = _solid(layers.mask, side)
     shown = _filled(new, layers)
     # Light is what lies on skin. Eyes, brows and mouth would darken it where they are, which nobody should learn.
-    skin = solid * np.maximum(1 - layers.features, FEATURES_WEIGH)
-    old_light, new_light = (_spread(each, skin, LIGHT_BLUR * side) for each in (old, shown))
-    light = new_light + np.clip(old_light - new_light, *np.log(LIGHT_RATIO))
-    detail = _bounded(shown - new_light, old - old_light, layers.core, solid, side)
+    skin = solid * np.maximum(1 - layers.features, UNLIKE)
+    old_light, new_light = (_spread(each, _of_one_hue(each, skin), LIGHT_BLUR * side) for each in (old, shown))
+    light = new_light + _within_reason(old_light - new_light, skin)
+    detail = _bounded(shown - new_light, old - old_light, layers, solid)
     fitted = light + _matched(old - old_light, detail, solid, side)
     return np.asarray(fitted + _seam(old, fitted, old_light, layers) - new)
 
 
-def grain(old: np.ndarray, fitted: np.ndarray, mask: np.ndarray, seed: int) -> np.ndarray:
+def grain(old: np.ndarray, fitted: np.ndarray, mask: np.ndarray, *, side: float, seed: int) -> np.ndarray:
     """Noise float32 [h, w] that gives `fitted` [h, w, 3] the grain of `old`, with values of 0..255 in both."""
+    bands = [band for band in GRAIN_BANDS if band[1] <= GRAIN_FINER * side]
     window = _middle(mask)
     old_grey, new_grey, inside = old[window].mean(axis=2), fitted[window].mean(axis=2), mask[window] > 0.9
-    missing = []
-    for fine, wide in GRAIN_BANDS:
-        levels = [_level(_gauss(each, fine) - _gauss(each, wide), inside) for each in (old_grey, new_grey)]
-        missing.append(np.sqrt(max(min(levels[0], MOST_GRAIN) ** 2 - levels[1] ** 2, 0.0)))
-    result = np.zeros(mask.shape, dtype=np.float32)
-    if not any(missing):
-        return result
     noise = np.random.default_rng(seed).standard_normal(mask.shape, dtype=np.float32)
-    for (fine, wide), strength in zip(GRAIN_BANDS, missing, strict=True):
-        band = _gauss(noise, fine) - _gauss(noise, wide)
-        result = np.asarray(result + strength / max(float(band.std()), EMPTY) * band)
+    result: np.ndarray = np.zeros(mask.shape, dtype=np.float32)
+    # Coarse to fine: a band's noise reaches into the finer ones.
+    for fine, wide in reversed(bands):
+        wanted, there = (_level(_band(each, fine, wide), inside) for each in (old_grey, new_grey))
+        made = float(_band(result[window], fine, wide).std())
+        missing = min(GRAIN_SHARE * wanted, MOST_GRAIN) ** 2 - there**2 - made**2
+        if missing > 0:
+            band = _band(noise, fine, wide)
+            result = np.asarray(result + math.sqrt(missing) / max(float(band.std()), EMPTY) * band)
     return result
+
+
+def _band(values: np.ndarray, fine: float, wide: float) -> np.ndarray:
+    return np.asarray(_gauss(values, fine) - _gauss(values, wide))
 
 
 def _solid(mask: np.ndarray, side: float) -> np.ndarray:
@@ -102,6 +117,23 @@ def _solid(mask: np.ndarray, side: float) -> np.ndarray:
     full = (mask > 0.98).astype(np.uint8)
     solid = cv2.erode(full, _disc(side / 64), borderType=cv2.BORDER_CONSTANT, borderValue=1).astype(np.float32)
     return np.asarray(solid if solid.sum() >= FEW else np.maximum(full.astype(np.float32), EMPTY))
+
+
+def _of_one_hue(values: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """The weight [h, w] without what differs in hue from most of it: things in front of a face have their own."""
+    hue = values - values.mean(axis=2, keepdims=True)
+    inside = weight > 0.5
+    if inside.sum() < FEW:
+        return weight
+    away = ((hue - np.median(hue[inside], axis=0)) ** 2).sum(axis=2)
+    return np.asarray(weight * np.maximum(np.exp(-away / HUE**2), UNLIKE))
+
+
+def _within_reason(change: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """A change of light [h, w, 3] whose places and colours differ from its mean within LIGHT_RATIO only."""
+    mean = float((change.mean(axis=2) * weight).sum()) / max(float(weight.sum()), EMPTY)
+    least, most = (math.log(ratio) for ratio in LIGHT_RATIO)
+    return np.asarray(mean + np.clip(change - mean, least, most))
 
 
 def _filled(new: np.ndarray, layers: Layers) -> np.ndarray:
@@ -125,13 +157,14 @@ def _depth(region: np.ndarray) -> np.ndarray:
     return np.asarray(cv2.distanceTransform(region.astype(np.uint8), cv2.DIST_L2, 5))
 
 
-def _bounded(new: np.ndarray, old: np.ndarray, core: np.ndarray, solid: np.ndarray, side: float) -> np.ndarray:
+def _bounded(new: np.ndarray, old: np.ndarray, layers: Layers, solid: np.ndarray) -> np.ndarray:
     """Detail no stronger than the old face's beside the features: what is stronger there is a rest of background."""
-    beside = (solid > 0.5) & (core < 0.5)
+    beside = (solid > 0.5) & (layers.core < 0.5)
     if beside.sum() < FEW:
         return new
-    most = MOST_BESIDE * float(np.percentile(np.abs(old[beside]), 99)) + EMPTY
-    free = _gauss(core, side / 40)[..., None]
+    most = MOST_BESIDE * float(np.percentile(np.abs(old[beside]), STRONGEST)) + EMPTY
+    free = _gauss(cv2.dilate(layers.core, _disc(layers.side / 25)), layers.side / 50)
+    free = np.where(layers.mask < OUTSIDE, 1.0, free)[..., None]
     return np.asarray(free * new + (1 - free) * np.clip(new, -most, most))
 
 
@@ -141,14 +174,17 @@ def _matched(old: np.ndarray, new: np.ndarray, solid: np.ndarray, side: float) -
     tint = new - new_grey[..., None]
     colour = min(_ratio(old - old_grey[..., None], tint, solid[..., None]), COLOUR_GAIN)
     fitted, sigma = new_grey.copy(), 0.7
+    soft = _gauss(solid, side / 64)
     old_rest, new_rest = old_grey, new_grey
     while sigma < LIGHT_BLUR * side / 2:
-        old_next, new_next = _gauss(old_grey, sigma), _gauss(new_grey, sigma)
+        # What lies outside of the face must not count, not even through a blur.
+        share = _gauss(solid, sigma) + EMPTY
+        old_next, new_next = (_gauss(each * solid, sigma) / share for each in (old_grey, new_grey))
         gain = _gain(old_rest - old_next, new_rest - new_next, solid, coarse=sigma > COARSE * side)
-        fitted += (gain - 1) * (new_rest - new_next)
+        fitted += (gain - 1) * soft * (new_rest - new_next)
         old_rest, new_rest, sigma = old_next, new_next, sigma * 2
     if (solid > 0.5).sum() >= FEW:
-        least, most = np.percentile(old_grey[solid > 0.5], EXTREMES)
+        least, most = (float(each) for each in np.percentile(old_grey[solid > 0.5], EXTREMES))
         fitted = np.clip(fitted, np.minimum(new_grey, least), np.maximum(new_grey, most))
     return np.asarray(fitted[..., None] + colour * tint)
 
@@ -172,7 +208,7 @@ def _ratio(old: np.ndarray, new: np.ndarray, weight: np.ndarray) -> float:
 def _seam(old: np.ndarray, fitted: np.ndarray, light: np.ndarray, layers: Layers) -> np.ndarray:
     """What makes new skin meet the old skin just outside of the mask, where skin goes on; 0 away from the edge."""
     sigma = SEAM * layers.side
-    ring = (cv2.dilate(layers.mask, _disc(sigma)) > 0.5) & (layers.mask < 0.1)
+    ring = (cv2.dilate(layers.mask, _disc(sigma)) > 0.5) & (layers.mask < OUTSIDE)
     away = ((old - light) ** 2).sum(axis=2) + ((fitted - light) ** 2).sum(axis=2)
     weight = (ring * np.exp(-away / ALIKE**2)).astype(np.float32)
     near = _blurred(old - fitted, weight, sigma)
@@ -221,6 +257,7 @@ def _middle(mask: np.ndarray) -> tuple[slice, slice]:
 
 
 def _level(band: np.ndarray, inside: np.ndarray) -> float:
-    """The strength of a band where it is weakest: grain is everywhere, detail is not."""
-    energy = np.sqrt(np.maximum(_gauss(band**2, 3.0), 0.0))
-    return float(np.percentile(energy[inside], 20)) if inside.any() else 0.0
+    """The standard deviation of a band's noise, from its weakest values: grain is everywhere, detail is not."""
+    if not inside.any():
+        return 0.0
+    return float(np.percentile(np.abs(band[inside]), WEAKEST)) / WEAKEST_OF_NOISE

@@ -129,9 +129,9 @@ def _fitted(old: np.ndarray, crop: np.ndarray, places: np.ndarray, where: Where,
     change = correction(layers)
     if scale < 1:
         change = cv2.resize(change, old.shape[1::-1], interpolation=cv2.INTER_LINEAR)
-    fitted = np.exp(np.log(np.maximum(new, 0) + OFFSET) + change) - OFFSET
+    fitted = (new + OFFSET) * np.exp(change) - OFFSET
     seed = int.from_bytes(hashlib.sha256(crop.tobytes()).digest()[:8], "big")
-    fitted += grain(old.astype(np.float32), fitted, where.alpha, seed)[..., None]
+    fitted += grain(old.astype(np.float32), fitted, where.alpha, side=side, seed=seed)[..., None]
     if (np.ptp(old[where.alpha > 0].astype(np.int16), axis=1) == 0).all():
         fitted[:] = fitted.mean(axis=2, keepdims=True)
     return np.asarray(fitted, dtype=np.float32)
@@ -173,4 +173,4 @@ def _shrunk(image: Tensor, side: float) -> Tensor:
     size = max(1, round(side))
     if size >= image.shape[-1]:
         return image
-    return functional.interpolate(image, size=(size, size), mode="bilinear", antialias=True, align_corners=False)
+    return functional.interpolate(image, size=(size, size), mode="bicubic", antialias=True, align_corners=False)

@@ -44,6 +44,8 @@ EDGE = 0.022
 """Width of the mask's soft edge, as a share of the crop's side; it lies inside of the outline."""
 EDGE_ON_SKIN = 0.06
 """The same where it is the oval that ends the mask, and skin goes on."""
+HUE_SPREAD = 0.05
+"""By how much the shares of red, green and blue differ within skin, at least."""
 # What must never stay, around the landmarks, in units of the eye-to-mouth distance.
 CORE_BESIDE = 0.36
 CORE_BESIDE_EYES = 0.34
@@ -130,7 +132,9 @@ def face_mask(crop: np.ndarray, landmarks: np.ndarray) -> tuple[np.ndarray, Mask
     inner = distance < INNER
     quality = MaskQuality(covered=float((inner & ~found).sum() / max(inner.sum(), 1)))
     within = (LIMIT - distance) * min(oval.half_width, oval.up_size, oval.down_size)
-    return _softened(found, core, within=within, size=size), quality
+    mask = _softened(found, core, within=within, size=size)
+    mask[core_mask(points * (size / WORK), size)] = 1.0
+    return mask, quality
 
 
 def mask_to_bytes(mask: np.ndarray) -> np.ndarray:
@@ -214,6 +218,7 @@ def _face_by_colour(
     around = image[(distance > AROUND) & (below < 0.6)]
     if min(len(skin), len(chin), len(around)) < FEWEST:
         return whole
+    skin = _of_one_hue(skin)
     upper = colour_model(np.concatenate([skin, brow]) if len(brow) else skin)
     lower = colour_model(np.concatenate([skin, chin]))
     usual = np.percentile(likelihood(upper, skin), 10)
@@ -223,6 +228,14 @@ def _face_by_colour(
     model = colour_model(other)
     faces = [cut(image, inside=core, outside=~whole, face=face, other=model) for face in (upper, lower)]
     return np.asarray(np.where(below < 0, faces[0], faces[1]))
+
+
+def _of_one_hue(colours: np.ndarray) -> np.ndarray:
+    """Colours [N, 3] without those of another hue than most: skin keeps its hue in the shadow."""
+    sums = colours.sum(axis=1, keepdims=True, dtype=np.float64) + 1
+    shares = colours / sums
+    away = np.abs(shares - np.median(shares, axis=0)).max(axis=1)
+    return np.asarray(colours[away <= max(HUE_SPREAD, 3 * float(np.median(away)))])
 
 
 def _whole(found: np.ndarray, core: np.ndarray) -> np.ndarray:

@@ -83,6 +83,14 @@ def roles_for(spec: BundleSpec, params: JudgesParams, found: JudgedKind) -> Role
     return Roles(OBJECTIVE, gate, audit, kind, tuple(_notices(gate, audit, kind)))
 
 
+def deciding(roles: Roles, kind: JudgedKind) -> tuple[str, ...]:
+    """Which of the gate's judges decide on a face of a person of `kind`: where the photos show both kinds of people,
+    those that know this one; in doubt, all."""
+    if roles.people != "unsure" or kind == "unsure":
+        return roles.gate
+    return tuple(name for name in roles.gate if KNOWS[name] == kind) or roles.gate
+
+
 def declared_judges(spec: BundleSpec) -> JudgesSpec:
     """What bundle.yaml says, or what goes with the bundle's held-out network."""
     if spec.judges is not None:

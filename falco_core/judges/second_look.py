@@ -140,7 +140,12 @@ class SecondLook:
         # Written so that what is no number is trouble.
         if not check.likeness < LIKENESS_LIMIT:
             return Cause.UNCHANGED
+        if place.plain:
+            # One colour shows nothing of a face: a judge that knows it knows the hair and the clothes, which stay.
+            return None
         for judge, reference, upright in zip(self._gate, place.references, check.similarities, strict=False):
+            if place.gate is not None and judge.name not in place.gate:
+                continue
             if not max(upright, self._disguised(judge, reference, place, shown, found)) < judge.threshold:
                 return Cause.STILL_RECOGNISABLE
         return None

@@ -15,13 +15,13 @@ PAIRS_PER_ROW = 2
 PAPER = (250, 250, 248)
 INK = (40, 40, 40)
 WARNING = (170, 40, 30)
-OUTLINES = {"replaced": (40, 140, 70), "concealed": (210, 120, 20)}
+OUTLINES = {"replaced": (40, 140, 70), "concealed": (210, 120, 20), "blanked": (210, 120, 20)}
 """Colour of the outline of a face by what it got."""
 
 
 @dataclass(frozen=True)
 class Outline:
-    """A face's box [4] as shares of the photo's width and height, and its treatment (replaced, concealed)."""
+    """A face's box [4] as shares of the photo's width and height, and its treatment (replaced, concealed, blanked)."""
 
     box: np.ndarray
     treatment: str

@@ -1,108 +1,262 @@
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from falco_core.faces.align import crop_quad, extract_crop
-from falco_core.faces.compose import face_oval, paste
-from tests.falco_core.faces.test_align import smooth
+from falco_core.errors import FaceError
+from falco_core.faces.align import extract_crop, landmarks_in_crop
+from falco_core.faces.compose import Pasted, paste
+from falco_core.faces.mask import core_hull, face_mask
+from tests.falco_core.faces.portraits import aligned, head, photo_of
 
-FACE = np.array([[-0.5, -0.5], [0.5, -0.5], [0.0, 0.05], [-0.4, 0.5], [0.4, 0.5]])
+
+def pasted(photo: np.ndarray, crop: np.ndarray, landmarks: np.ndarray, quad: np.ndarray, size: int = 128) -> Pasted:
+    mask, _ = face_mask(extract_crop(photo, quad, size), landmarks_in_crop(landmarks, quad, size))
+    return paste(photo, crop, quad=quad, landmarks=landmarks, mask=mask)
 
 
-def landmarks(x: float, y: float, size: float, turn: float = 0.0) -> np.ndarray:
-    angle = np.deg2rad(turn)
-    matrix = size * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    return FACE @ matrix.T + [x, y]
+def core(landmarks: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Eyes, brows, nose and mouth of a photo: bool [H, W]."""
+    filled = np.zeros(shape[:2], dtype=np.uint8)
+    cv2.fillConvexPoly(filled, np.rint(core_hull(landmarks) - 0.5).astype(np.int32), 1)
+    return filled.astype(bool)
+
+
+def stranger(size: int = 128) -> np.ndarray:
+    """Another face: darker, redder, bearded, in front of a white wall."""
+    picture = head(size, beard=True).astype(np.float32)
+    picture[(np.abs(picture - (90, 120, 160)) < 20).all(axis=2)] = 255
+    return np.clip(picture * (0.7, 0.55, 0.5), 0, 255).astype(np.uint8)
+
+
+def slope(pixels: np.ndarray, region: np.ndarray, width: float) -> float:
+    """Mean gradient of the brightness within `width` pixels of a region's edge."""
+    grey = pixels.astype(np.float32).mean(axis=2)
+    steep = np.hypot(*(cv2.Sobel(grey, cv2.CV_32F, *order, scale=1 / 8) for order in ((1, 0), (0, 1))))
+    depth = cv2.distanceTransform(region.astype(np.uint8), cv2.DIST_L2, 5)
+    return float(steep[region & (depth < width)].mean())
 
 
 @pytest.mark.parametrize("turn", [0.0, 20.0, -35.0])
-@pytest.mark.parametrize("size", [20.0, 60.0])
-def test_an_untouched_crop_gives_the_photo_back(turn: float, size: float) -> None:
-    photo = smooth(300, 320)
-    points = landmarks(160, 150, size, turn)
-    quad = crop_quad(points)
-    crop = extract_crop(photo, quad, 256)
-    pasted = paste(photo, crop, quad=quad, landmarks=points, feather=0.12)
-    difference = np.abs(pasted.pixels.astype(int) - photo)
-    assert difference[pasted.region].mean() <= 1.5
-    assert difference[~pasted.region].max() == 0
+@pytest.mark.parametrize("side", [140.0, 230.0])
+def test_an_untouched_crop_gives_the_photo_back(turn: float, side: float) -> None:
+    photo, landmarks, quad = photo_of(head(256), at=(160, 150), side=side, turn=turn)
+    result = pasted(photo, extract_crop(photo, quad, 256), landmarks, quad, size=256)
+    difference = np.abs(result.pixels.astype(int) - photo)
+    assert result.region.any()
+    assert difference[result.region].mean() <= 1.5
+    assert difference[~result.region].max() == 0
 
 
-@given(st.floats(-60, 360), st.floats(-60, 360), st.floats(4, 150), st.floats(-180, 180))
+@given(st.floats(-60, 360), st.floats(-60, 300), st.floats(12, 600), st.floats(-180, 180), st.integers(0, 9))
 @settings(max_examples=40, deadline=None)
-def test_outside_of_the_region_not_a_bit_changes(x: float, y: float, size: float, turn: float) -> None:
-    photo = smooth(200, 240)
-    points = landmarks(x, y, size, turn)
-    crop = np.full((64, 64, 3), 200, dtype=np.uint8)
-    pasted = paste(photo, crop, quad=crop_quad(points), landmarks=points, feather=0.12)
-    np.testing.assert_array_equal(pasted.pixels[~pasted.region], photo[~pasted.region])
+def test_outside_of_the_region_not_a_bit_changes_and_inside_the_features_are_new(
+    x: float, y: float, side: float, turn: float, seed: int
+) -> None:
+    photo, landmarks, quad = photo_of(head(256), at=(x, y), side=side, turn=turn, shape=(200, 240))
+    crop = np.random.default_rng(seed).integers(0, 256, (64, 64, 3)).astype(np.uint8)
+    result = pasted(photo, crop, landmarks, quad)
+    np.testing.assert_array_equal(result.pixels[~result.region], photo[~result.region])
+    assert result.region[core(landmarks, photo.shape)].all()
 
 
-def test_inside_the_oval_nothing_of_the_original_is_left() -> None:
+@pytest.mark.parametrize("side", [90.0, 230.0, 280.0])
+def test_nothing_of_the_old_face_is_left_in_its_features(side: float) -> None:
+    photo, landmarks, quad = photo_of(head(256), at=(160, 150), side=side, turn=10)
+    planted = core(landmarks, photo.shape)
+    y, x = np.mgrid[0 : photo.shape[0], 0 : photo.shape[1]]
+    stripes = planted & ((x + y) % 8 < 4)
+    photo[planted] = (255, 0, 0)
+    photo[stripes] = (90, 0, 0)
+    result = pasted(photo, stranger(), landmarks, quad)
+    after = result.pixels[planted].astype(float)
+    # The light is reddish, as it was; but the pure red is not there, nor any trace of where the stripes were.
+    assert np.abs(after - (255, 0, 0)).max(axis=1).min() > 8
+    assert abs(np.corrcoef(after[:, 0], stripes[planted])[0, 1]) < 0.05
+
+
+def test_a_mask_that_forgets_the_features_does_not_keep_them() -> None:
+    photo, landmarks, quad = photo_of(head(256), at=(160, 150), side=200)
+    result = paste(photo, stranger(), quad=quad, landmarks=landmarks, mask=np.zeros((128, 128), dtype=np.float32))
+    features = core(landmarks, photo.shape)
+    assert result.region.sum() == pytest.approx(features.sum(), rel=0.02)
+    assert (result.region & features).sum() > 0.98 * features.sum()
+
+
+def test_the_old_faces_details_change_nothing_but_numbers() -> None:
+    # Two photos whose faces differ in detail, not in light, skin, contrast or grain, get the same new face.
+    crop, mask = stranger(), np.zeros((128, 128), dtype=np.float32)
+    mask[32:118, 32:96] = 1
+    photo = np.full((256, 256, 3), (190, 150, 130), dtype=np.float32)
     rng = np.random.default_rng(0)
-    photo = rng.integers(0, 256, (300, 300, 3)).astype(np.uint8)
-    points = landmarks(150, 140, 60)
-    crop = np.full((128, 128, 3), 90, dtype=np.uint8)
-    pasted = paste(photo, crop, quad=crop_quad(points), landmarks=points, feather=0.12)
-    y, x = np.mgrid[0:300, 0:300]
-    inside = face_oval(points).distance(np.stack([x, y], axis=-1) + 0.5) <= 1
-    assert np.ptp(pasted.pixels[inside].reshape(-1, 3), axis=0).max() == 0
+    results = []
+    for _ in range(2):
+        detail = cv2.GaussianBlur(rng.normal(0, 1, photo.shape[:2]), (0, 0), 3)
+        detailed = np.clip(photo + (15 * detail / detail.std())[..., None], 0, 255).astype(np.uint8)
+        points = aligned(256)
+        quad = np.array([[0.0, 0.0], [0.0, 256.0], [256.0, 256.0], [256.0, 0.0]])
+        results.append(paste(detailed, crop, quad=quad, landmarks=points, mask=mask).pixels[100:200, 90:166])
+    first, second = (result.astype(float) - result.mean() for result in results)
+    assert np.abs(first - second).mean() < 4
+    assert np.corrcoef(first.ravel(), second.ravel())[0, 1] > 0.97
 
 
-@pytest.mark.parametrize("turn", [0.0, 30.0])
-def test_the_oval_covers_brows_cheeks_and_chin(turn: float) -> None:
-    # In units of the eye-to-mouth height, around the middle between eyes and mouth: generous adult proportions.
-    # The chin of a laughing face is the lowest point.
-    covered = np.array([[0, -1.2], [-0.6, -1.05], [0.6, -1.05], [-0.85, 0.0], [0.85, 0.0], [0, 1.4], [-0.5, 1.05]])
-    points = landmarks(100, 100, 50, turn)
-    angle = np.deg2rad(turn)
-    matrix = 50 * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    assert (face_oval(points).distance(covered @ matrix.T + [100, 100]) <= 1).all()
+def test_a_grey_photo_gets_a_grey_face() -> None:
+    photo, landmarks, quad = photo_of(head(256), at=(160, 150), side=220)
+    grey = np.repeat(photo.mean(axis=2, keepdims=True), 3, axis=2).astype(np.uint8)
+    result = pasted(grey, stranger(), landmarks, quad)
+    assert np.ptp(result.pixels, axis=2).max() == 0
+    assert (result.pixels != grey).any()
 
 
-@pytest.mark.parametrize("turned", [-0.7, -0.3, 0.3, 0.7])
-def test_the_oval_of_a_turned_face_covers_its_nose_and_the_cheek_behind(turned: float) -> None:
-    # Eyes and mouth corners come together, the nose goes ahead, the near cheek and jaw stay behind.
-    narrow = FACE * [1 - abs(turned), 1] + np.array([[0, 0], [0, 0], [turned, 0], [0, 0], [0, 0]])
-    covered = np.array([[turned * 1.15, 0.0], [-np.sign(turned) * (0.85 + 0.7 * abs(turned)), 0.1], [0, 1.3]])
-    assert (face_oval(100 + 50 * narrow).distance(100 + 50 * covered) <= 1).all()
+@pytest.mark.parametrize("tint", [(1.0, 0.82, 0.6), (0.55, 0.75, 1.0)], ids=["sepia", "cold"])
+def test_the_new_face_takes_the_photos_cast(tint: tuple[float, float, float]) -> None:
+    photo, landmarks, quad = photo_of(head(256), at=(160, 150), side=220)
+    cast = (photo.mean(axis=2, keepdims=True) * tint).astype(np.uint8)
+    result = pasted(cast, stranger(), landmarks, quad)
+    before, after = (each[result.region].mean(axis=0) for each in (cast, result.pixels))
+    np.testing.assert_allclose(after / after.sum(), before / before.sum(), atol=0.02)
+    assert abs(after.mean() - before.mean()) < 15
+
+
+@pytest.mark.parametrize("light", [0.07, 1.2])
+def test_a_face_in_the_dark_does_not_shine(light: float) -> None:
+    photo, landmarks, quad = photo_of(head(256), at=(160, 150), side=220)
+    lit = np.clip(photo * light, 0, 255).astype(np.uint8)
+    result = pasted(lit, stranger(), landmarks, quad)
+    means = [each[result.region].astype(float).mean() for each in (lit, result.pixels)]
+    assert means[1] == pytest.approx(means[0], rel=0.2)
+
+
+def test_something_green_over_an_eye_does_not_tint_the_face() -> None:
+    photo, landmarks, quad = photo_of(head(256), at=(160, 150), side=220)
+    covered = photo.copy()
+    covered[:, 185:] = (40, 200, 60)
+    cheek = np.s_[150:170, 120:130]
+    plain, beside = (pasted(each, stranger(), landmarks, quad).pixels[cheek] for each in (photo, covered))
+    np.testing.assert_allclose(beside.mean(axis=(0, 1)), plain.mean(axis=(0, 1)), atol=8)
+
+
+def test_light_from_the_left_stays_on_the_left() -> None:
+    photo, landmarks, quad = photo_of(head(256), at=(160, 150), side=220)
+    lit = (photo * np.linspace(1.2, 0.4, photo.shape[1])[None, :, None]).clip(0, 255).astype(np.uint8)
+    result = pasted(lit, stranger(), landmarks, quad).pixels.astype(float)
+    cheeks = [result[150:170, columns].mean() for columns in (slice(118, 130), slice(190, 202))]
+    expected = [lit[150:170, columns].mean() for columns in (slice(118, 130), slice(190, 202))]
+    assert cheeks[0] / cheeks[1] == pytest.approx(expected[0] / expected[1], rel=0.15)
+
+
+@pytest.mark.parametrize("wall", [(255, 255, 255), (0, 0, 0), (0, 255, 0)])
+def test_no_light_comes_from_outside_of_the_outline(wall: tuple[int, int, int]) -> None:
+    # The same face before another wall, pasted with a stranger whose own wall is white.
+    picture = head(256)
+    y, x = np.mgrid[0:256, 0:256]
+    other = picture.copy()
+    other[((x - 127.5) / 88) ** 2 + ((y - 129.5) / 114) ** 2 > 1] = wall
+    results = []
+    for each in (picture, other):
+        photo, landmarks, quad = photo_of(each, at=(160, 150), side=220)
+        mask, _ = face_mask(
+            extract_crop(picture, np.array([[0, 0], [0, 256], [256, 256], [256, 0.0]]), 128), aligned(128)
+        )
+        results.append(paste(photo, stranger(), quad=quad, landmarks=landmarks, mask=mask))
+    both = results[0].region & cv2.erode(results[0].region.astype(np.uint8), np.ones((9, 9))).astype(bool)
+    difference = np.abs(results[0].pixels[both].astype(int) - results[1].pixels[both])
+    assert difference.mean() < 1.0
+    assert np.percentile(difference, 99) <= 8
+
+
+@pytest.mark.parametrize("side", [90.0, 160.0, 230.0, 280.0])
+def test_the_masks_edge_is_not_steeper_than_the_photo_was(side: float) -> None:
+    photo, landmarks, quad = photo_of(head(256), at=(160, 150), side=side)
+    result = pasted(photo, stranger(), landmarks, quad)
+    assert slope(result.pixels, result.region, 0.06 * side) <= 1.2 * slope(photo, result.region, 0.06 * side)
+
+
+def test_a_blurred_photo_gets_a_softer_face_and_a_grainy_one_a_grainier() -> None:
+    sharp, landmarks, quad = photo_of(head(256, grain=0), at=(160, 150), side=220)
+    blurred = cv2.GaussianBlur(sharp, (0, 0), 3)
+    grainy = np.clip(sharp + np.random.default_rng(0).normal(0, 5, sharp.shape[:2])[..., None], 0, 255).astype(np.uint8)
+    faces = [pasted(each, stranger(), landmarks, quad).pixels for each in (blurred, sharp, grainy)]
+    assert slope(faces[0], core(landmarks, sharp.shape), 9) < slope(faces[1], core(landmarks, sharp.shape), 9)
+    cheek = [face[165:180, 125:140].astype(float).mean(axis=2) for face in faces]
+    noise = [float((each - cv2.GaussianBlur(each, (0, 0), 1)).std()) for each in cheek]
+    assert noise[2] > 2 * noise[1]
+
+
+def test_a_nearer_face_is_whole_over_a_farther_one() -> None:
+    photo, near, near_quad = photo_of(head(256), at=(120, 150), side=230)
+    far, far_quad = near * 0.5 + [60, 40], near_quad * 0.5 + [60, 40]
+    behind = pasted(photo, np.full((64, 64, 3), 250, dtype=np.uint8), far, far_quad)
+    both = pasted(behind.pixels, stranger(), near, near_quad)
+    alone = pasted(photo, stranger(), near, near_quad)
+    assert (behind.region & core(near, photo.shape)).any()
+    assert both.region[core(near, photo.shape)].all()
+    inside = core(near, photo.shape)
+    assert np.abs(both.pixels[inside].astype(int) - alone.pixels[inside]).mean() < 40
+
+
+def test_the_same_face_is_pasted_the_same_way_whatever_was_drawn_before() -> None:
+    photo, landmarks, quad = photo_of(head(256, grain=6), at=(160, 150), side=200)
+    soft = cv2.GaussianBlur(stranger(), (0, 0), 2)
+    first = pasted(photo, soft, landmarks, quad).pixels
+    np.random.seed(7)
+    cv2.setRNGSeed(7)
+    np.testing.assert_array_equal(pasted(photo, soft, landmarks, quad).pixels, first)
 
 
 def test_a_face_across_the_border_is_replaced_up_to_the_border() -> None:
-    photo = smooth(120, 120)
-    points = landmarks(5, 110, 40)
-    crop = np.full((64, 64, 3), 90, dtype=np.uint8)
-    pasted = paste(photo, crop, quad=crop_quad(points), landmarks=points, feather=0.12)
-    assert pasted.region[-1, 0]
-    assert not pasted.region[0].any()
-    y, x = np.mgrid[0:120, 0:120]
-    inside = face_oval(points).distance(np.stack([x, y], axis=-1) + 0.5) <= 1
-    assert np.ptp(pasted.pixels[inside].reshape(-1, 3), axis=0).max() == 0
+    photo, landmarks, quad = photo_of(head(256), at=(10, 110), side=150, shape=(120, 120))
+    result = pasted(photo, stranger(), landmarks, quad)
+    assert result.region[100, 0]
+    assert not result.region[:10].any()
+
+
+@pytest.mark.parametrize("side", [14.0, 40.0, 1500.0])
+def test_tiny_and_huge_faces_are_replaced(side: float) -> None:
+    size = int(side * 1.2) + 20
+    photo, landmarks, quad = photo_of(head(256), at=(size / 2, size / 2), side=side, shape=(size, size))
+    result = pasted(photo, stranger(), landmarks, quad)
+    assert result.region[core(landmarks, photo.shape)].all()
+    assert 0.15 < result.region.sum() / side**2 < 0.55
+    assert (
+        np.abs(result.pixels[result.region].astype(float).mean(axis=0) - photo[result.region].mean(axis=0)).max() < 25
+    )
 
 
 def test_a_crop_much_larger_than_its_place_is_not_aliased() -> None:
     photo = np.full((100, 100, 3), 127, dtype=np.uint8)
     stripes = np.zeros((512, 512, 3), dtype=np.uint8)
     stripes[:, ::2] = 255
-    points = landmarks(50, 50, 12)
-    pasted = paste(photo, stripes, quad=crop_quad(points), landmarks=points, feather=0.12)
-    assert np.abs(pasted.pixels.astype(int) - 127).max() < 12
+    landmarks = aligned(48) + 26
+    quad = np.array([[26.0, 26.0], [26.0, 74.0], [74.0, 74.0], [74.0, 26.0]])
+    result = paste(photo, stripes, quad=quad, landmarks=landmarks, mask=np.ones((32, 32), dtype=np.float32))
+    assert np.abs(result.pixels.astype(int) - 127).max() < 12
+
+
+def test_a_face_beyond_the_border_changes_nothing() -> None:
+    photo, landmarks, quad = photo_of(head(256), at=(160, 150), side=200)
+    result = paste(
+        photo, stranger(), quad=quad + 2000, landmarks=landmarks + 2000, mask=np.ones((128, 128), np.float32)
+    )
+    np.testing.assert_array_equal(result.pixels, photo)
+    assert not result.region.any()
+
+
+@pytest.mark.parametrize("broken", ["landmarks", "quad", "one place"])
+def test_a_face_without_a_place_is_an_error_and_no_silent_original(broken: str) -> None:
+    photo, landmarks, quad = photo_of(head(256), at=(160, 150), side=200)
+    places = {"landmarks": landmarks, "quad": quad}
+    if broken == "one place":
+        places["landmarks"] = np.full((5, 2), 100.0)
+    else:
+        places[broken] = np.full_like(places[broken], np.nan)
+    with pytest.raises(FaceError, match="no place"):
+        paste(photo, stranger(), mask=np.ones((128, 128), np.float32), **places)
 
 
 def test_the_original_photo_is_not_written_to() -> None:
-    photo = smooth(120, 120)
+    photo, landmarks, quad = photo_of(head(256), at=(160, 150), side=200)
     photo.setflags(write=False)
-    points = landmarks(60, 60, 25)
-    crop = np.full((64, 64, 3), 90, dtype=np.uint8)
-    pasted = paste(photo, crop, quad=crop_quad(points), landmarks=points, feather=0.12)
-    assert (pasted.pixels != photo).any()
-
-
-def test_the_new_face_takes_the_old_ones_mean_colour() -> None:
-    photo = np.full((200, 200, 3), (150, 110, 90), dtype=np.uint8)
-    points = landmarks(100, 95, 40)
-    crop = np.full((64, 64, 3), (170, 120, 100), dtype=np.uint8)
-    pasted = paste(photo, crop, quad=crop_quad(points), landmarks=points, feather=0.12)
-    np.testing.assert_array_equal(pasted.pixels, photo)
-    assert pasted.region.any()
+    assert (pasted(photo, stranger(), landmarks, quad).pixels != photo).any()
