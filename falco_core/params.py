@@ -40,7 +40,7 @@ class AlignParams(Section):
     """CenterFace's score from which something counts as a face."""
     most_turned: Unit = 0.8
     """Faces turned further to a side (0 frontal, 1 profile) are concealed instead of replaced."""
-    most_covered: Unit = 0.5
+    most_covered: Unit = 0.25
     """Faces of which something hides a larger share are concealed instead of replaced."""
     max_pixels: int = Field(100_000_000, ge=10_000)
     """Photos with more pixels are withheld before they are decoded."""

@@ -79,7 +79,7 @@ class IdentityRecord(_Record):
     role: Literal["objective", "gate", "audit"]
     scope: Literal["composed", "released"]
     """`composed`: all new faces as they were first put into their photos, before any judge withheld or concealed one;
-    `released`: all faces of the photos to be released, new and concealed, as they are there; not those of one colour."""
+    `released`: all faces of the photos to be released, new and concealed ones, but not those of one colour."""
     rate: Rate
 
 

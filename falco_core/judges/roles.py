@@ -88,7 +88,8 @@ def deciding(roles: Roles, kind: JudgedKind) -> tuple[str, ...]:
     those that know this one; in doubt, all."""
     if roles.people != "unsure" or kind == "unsure":
         return roles.gate
-    return tuple(name for name in roles.gate if KNOWS[name] == kind) or roles.gate
+    kinds: dict[str, str] = {**KNOWS}
+    return tuple(name for name in roles.gate if kinds.get(name) == kind) or roles.gate
 
 
 def declared_judges(spec: BundleSpec) -> JudgesSpec:
