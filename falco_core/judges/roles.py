@@ -84,12 +84,14 @@ def roles_for(spec: BundleSpec, params: JudgesParams, found: JudgedKind) -> Role
 
 
 def deciding(roles: Roles, kind: JudgedKind) -> tuple[str, ...]:
-    """Which of the gate's judges decide on a face of a person of `kind`: where the photos show both kinds of people,
-    those that know this one; in doubt, all."""
+    """Which of the gate's judges decide on a face of a person of `kind`.
+
+    Where the photos show both kinds of people, those that know this one; in doubt, all.
+    """
     if roles.people != "unsure" or kind == "unsure":
         return roles.gate
-    kinds: dict[str, str] = {**KNOWS}
-    return tuple(name for name in roles.gate if kinds.get(name) == kind) or roles.gate
+    knowing = [name for name, people in KNOWS.items() if people == kind]
+    return tuple(name for name in roles.gate if name in knowing) or roles.gate
 
 
 def declared_judges(spec: BundleSpec) -> JudgesSpec:

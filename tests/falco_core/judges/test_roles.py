@@ -6,7 +6,7 @@ import yaml
 from falco_core.bundles import bundle_folder, load_spec
 from falco_core.bundles.spec import BundleSpec
 from falco_core.errors import BundleError, JudgeError, ParamsError
-from falco_core.judges.roles import JudgedKind, Roles, roles_for
+from falco_core.judges.roles import JudgedKind, Roles, deciding, roles_for
 from falco_core.networks.heldout import FACENET
 from falco_core.params import JudgesParams, parse_params
 
@@ -104,3 +104,20 @@ def test_a_bundle_names_its_own_judges(mini: BundleSpec) -> None:
         {**mini.model_dump(mode="json"), "judges": {"gate": ["rendered_heldout"], "audit": ["dlib"]}}
     )
     assert roles_for(spec, JudgesParams(), "real").audit == ("dlib",)
+
+
+@pytest.mark.parametrize(
+    ("people", "face", "decide"),
+    [
+        ("unsure", "real", ("dlib",)),
+        ("unsure", "rendered", ("rendered_heldout",)),
+        ("unsure", "unsure", ("dlib", "rendered_heldout")),
+        # One stray face does not change who judges a dataset of one kind.
+        ("real", "rendered", ("dlib", "rendered_heldout")),
+    ],
+)
+def test_among_both_kinds_of_people_a_face_is_judged_by_those_that_know_it(
+    people: JudgedKind, face: JudgedKind, decide: tuple[str, ...]
+) -> None:
+    roles = Roles("recogniser", ("dlib", "rendered_heldout"), (), people)
+    assert deciding(roles, face) == decide
