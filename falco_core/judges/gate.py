@@ -26,7 +26,7 @@ def violations(metrics: Metrics, limits: GateParams) -> list[str]:
         if rate.value and rate.high > limits.max_reidentification_rate:
             found.append(
                 f"{name} {_bounds(rate)} is not surely below {_REIDENTIFIED} {limits.max_reidentification_rate:.1%}: "
-                "lower anonymize.margin or raise anonymize.attempts"
+                "let that judge decide (judges.gate), lower anonymize.margin or raise anonymize.attempts"
             )
     detected = metrics.utility.detection_rate
     if detected.value is not None and detected.value < limits.min_detection_rate:

@@ -27,7 +27,7 @@ KNOWS: dict[JudgeName, Literal["real", "rendered"]] = {
 """The kind of people each judge was trained on."""
 
 OF_FACENET = JudgesSpec(gate=("facenet_vggface2",), audit=("dlib", "sface"))
-OF_RENDERED = JudgesSpec(gate=("dlib", "rendered_heldout"), audit=("sface",))
+OF_RENDERED = JudgesSpec(gate=("dlib", "sface", "rendered_heldout"))
 """What bundles have that name no judges, by their held-out network."""
 
 

@@ -27,9 +27,9 @@ def facenet(mini: BundleSpec) -> BundleSpec:
 @pytest.mark.parametrize(
     ("found", "gate", "audit"),
     [
-        ("real", ("dlib",), ("sface",)),
+        ("real", ("dlib", "sface"), ()),
         ("rendered", ("rendered_heldout",), ()),
-        ("unsure", ("dlib", "rendered_heldout"), ("sface",)),
+        ("unsure", ("dlib", "sface", "rendered_heldout"), ()),
     ],
 )
 def test_mini_judges_with_who_knows_the_people(
@@ -58,7 +58,7 @@ def test_a_gate_that_does_not_know_the_people_says_so(facenet: BundleSpec) -> No
 
 
 def test_the_user_overrules_kind_and_judges(mini: BundleSpec) -> None:
-    assert roles_for(mini, JudgesParams(kind="real"), "rendered").gate == ("dlib",)
+    assert roles_for(mini, JudgesParams(kind="real"), "rendered").gate == ("dlib", "sface")
     chosen = roles_for(mini, JudgesParams(gate=("rendered_heldout",), audit=("dlib",)), "real")
     assert (chosen.gate, chosen.audit) == (("rendered_heldout",), ("dlib",))
     assert any("no judge of the gate (rendered_heldout) knows real people" in notice for notice in chosen.notices)
