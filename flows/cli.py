@@ -121,10 +121,11 @@ def _run_project(out: Path, photos: Path, changes: dict[str, Any]) -> None:
     # Prefect's own log lines repeat what falco prints; a user who wants them sets the level.
     os.environ.setdefault("PREFECT_LOGGING_LEVEL", "CRITICAL")
     from flows.anonymize_dataset import StageFailed, anonymize_dataset
-    from flows.project import init_project
+    from flows.project import check_bundle, init_project
     from flows.summary import summarize
 
     project = init_project(out, photos=photos, changes=changes)
+    check_bundle(project)
     try:
         anonymize_dataset(project.root)
     except StageFailed as error:

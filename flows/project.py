@@ -1,5 +1,6 @@
 """Making a project folder: params.yaml, dvc.yaml, pins.yaml and a DVC repository."""
 
+import hashlib
 import io
 import logging
 import os
@@ -14,12 +15,13 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import YAMLError
 
-from falco_core.errors import ProjectError
+from falco_core.errors import BundleError, ProjectError
 from falco_core.params import parse_params
 from tasks.project import PARAMS_FILE, PINS_FILE, Project, write_pins
 from tasks.stages import STAGES, Stage
 
 DVC_FILE = "dvc.yaml"
+VERIFIED = ".falco/bundle_verified"
 OWN_FOLDERS = ("data", "reports", "release", ".falco", ".dvc")
 """What falco and DVC write in a project folder, and may delete."""
 _PARAMS_HEADER = "# Every parameter of falco: docs/params.md says what each does. Unknown keys are errors.\n"
@@ -48,6 +50,27 @@ def init_project(root: Path, *, photos: Path | None, changes: dict[str, Any] | N
     write_pins(project)
     _init_dvc(root)
     return project
+
+
+def check_bundle(project: Project) -> None:
+    """Raise BundleError if the project's bundle is broken; looked at once for each state of its bundle.yaml.
+
+    The files' digests stand in bundle.yaml and are checked whenever they are loaded.
+    """
+    from falco_core.bundles.verify import verify_bundle
+
+    state = hashlib.sha256(project.spec.model_dump_json().encode()).hexdigest()
+    seen = project.root / VERIFIED
+    if seen.is_file() and seen.read_text(encoding="utf-8") == state:
+        return
+    for check in verify_bundle(project.bundle_source):
+        if not check.ok:
+            raise BundleError(
+                f"the bundle {project.spec.name} is broken: {check.subject}: {check.detail}; "
+                "see `falco models verify`, then fetch or convert it again"
+            )
+    seen.parent.mkdir(parents=True, exist_ok=True)
+    seen.write_text(state, encoding="utf-8")
 
 
 def dvc_yaml() -> str:

@@ -55,7 +55,7 @@ def run(project: Project, execute: Execute) -> StageReport:
     execute(anonymize_batch, project.root, batches)
     failed = _assemble(project, faces)
     notes = (f"{failed} faces could not be anonymized",) if failed else ()
-    return StageReport(STAGE.name, len(faces), len(todo), notes)
+    return StageReport(STAGE.name, len(faces), len(todo), (*notes, _who_judges(project)))
 
 
 @task(name="anonymize")
@@ -79,6 +79,13 @@ def anonymize_batch(root: Path, faces: list[Face]) -> None:
     for face, result in zip(faces, solved, strict=True):
         record = {"attempts": [asdict(attempt) for attempt in result.attempts]}
         project.cache(STAGE).put(face.key, Item({"code": result.code, "crop": result.crop}, record))
+
+
+def _who_judges(project: Project) -> str:
+    """Like `photos of real people, judged by dlib, sface`; with what is to be said about these judges."""
+    roles = roles_of(project)
+    people = {"unsure": "people of no clear kind"}.get(roles.people, f"{roles.people} people")
+    return "; ".join((f"photos of {people}, judged by {', '.join(roles.gate)}", *roles.notices))
 
 
 def _batch(project: Project, faces: list[Face]) -> Faces:

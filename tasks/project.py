@@ -49,11 +49,11 @@ class Project:
     @property
     def spec(self) -> BundleSpec:
         """The bundle's description, without its networks."""
-        return load_spec(self._bundle_source)
+        return load_spec(self.bundle_source)
 
     def bundle(self) -> "Bundle":
         """The bundle on the best device, loaded once per process."""
-        return _loaded_bundle(self._bundle_source, best_device())
+        return _loaded_bundle(self.bundle_source, best_device())
 
     @property
     def pairing_space(self) -> str:
@@ -84,7 +84,8 @@ class Project:
         )
 
     @property
-    def _bundle_source(self) -> str:
+    def bundle_source(self) -> str:
+        """The bundle's name, or its folder."""
         name = self.params.bundle
         folder = self.root / name
         return str(folder) if (folder / "bundle.yaml").is_file() else name

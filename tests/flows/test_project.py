@@ -1,11 +1,15 @@
+import hashlib
+import shutil
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
+from safetensors.torch import load_file, save_file
 
-from falco_core.errors import ParamsError, ProjectError
+from falco_core.errors import BundleError, ParamsError, ProjectError
 from falco_core.params import parse_params
-from flows.project import dvc_yaml, init_project
+from flows.project import check_bundle, dvc_yaml, init_project
 from tasks.project import Project, pins
 from tasks.stages import STAGES
 
@@ -98,3 +102,21 @@ def test_a_broken_link_is_named(tmp_path: Path, photos: Path) -> None:
     (photos / "gone.jpg").symlink_to(tmp_path / "nothing.jpg")
     with pytest.raises(ProjectError, match=r"gone\.jpg is a link to nothing"):
         init_project(tmp_path / "project", photos=photos)
+
+
+def test_a_run_refuses_a_bundle_that_verify_calls_broken(tiny_bundle_folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    broken = Path(shutil.copytree(tiny_bundle_folder, tmp_path / "bundle"))
+    weights = {name: torch.zeros_like(value) for name, value in load_file(broken / "heldout.safetensors").items()}
+    save_file(weights, broken / "heldout.safetensors")
+    document = yaml.safe_load((broken / "bundle.yaml").read_text())
+    digest = hashlib.sha256((broken / "heldout.safetensors").read_bytes()).hexdigest()
+    document["networks"]["heldout"]["sha256"] = digest
+    (broken / "bundle.yaml").write_text(yaml.safe_dump(document))
+    project = init_project(tmp_path / "project", photos=tmp_path / "photos", changes={"bundle": str(broken)})
+    for _ in range(2):
+        with pytest.raises(BundleError, match="broken: together: heldout gives no unit vector"):
+            check_bundle(project)
+    whole = init_project(tmp_path / "project", photos=None, changes={"bundle": str(tiny_bundle_folder)})
+    check_bundle(whole)
+    check_bundle(whole)
