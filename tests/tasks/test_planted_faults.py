@@ -363,6 +363,7 @@ class Encoders:
 
     def __init__(self, made: Made) -> None:
         self._photos = {original.pixels.shape: original for original in made.originals}
+        self.swapped = forged("somebody else's", made.originals, made.crops, made.new)
 
     def the_original(self, photo: Photo) -> bytes:
         return encode_photo(replace(photo, pixels=self._photos[photo.pixels.shape].pixels))
@@ -380,6 +381,13 @@ class Encoders:
         pixels[:CORNER, :CORNER] = inset(face)
         return encode_photo(replace(photo, pixels=pixels))
 
+    def somebody_elses_face(self, photo: Photo) -> bytes:
+        swapped = next(face for face in self.swapped if face.pixels.shape == photo.pixels.shape)
+        corners = np.rint(swapped.quad).astype(np.int32)
+        place = np.zeros(photo.pixels.shape[:2], dtype=np.uint8)
+        cv2.fillConvexPoly(place, corners, 1)
+        return encode_photo(replace(photo, pixels=np.where(place[..., None] > 0, swapped.pixels, photo.pixels)))
+
 
 CORNER = 110
 
@@ -391,7 +399,14 @@ def inset(face: Original) -> np.ndarray:
 
 
 @pytest.mark.parametrize(
-    "way", ["the_original", "another_photo", "another_photo_of_this_size", "the_original_in_the_corner"]
+    "way",
+    [
+        "the_original",
+        "another_photo",
+        "another_photo_of_this_size",
+        "the_original_in_the_corner",
+        "somebody_elses_face",
+    ],
 )
 def test_an_encoder_that_writes_something_else(
     made: Made, project: Path, monkeypatch: pytest.MonkeyPatch, way: str
