@@ -3,6 +3,7 @@
 import hashlib
 import shutil
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from safetensors import safe_open
 import falco_core.faces.find
 import falco_core.ladder
 from falco_core.anonymize import Outcome, Problem, Solver
-from falco_core.errors import FalcoError, JudgeError, ProjectError
+from falco_core.errors import FalcoError, GateError, JudgeError, ProjectError
 from falco_core.faces.compose import Pasted, paste
 from falco_core.faces.conceal import Concealment, conceal
 from falco_core.faces.find import Finder, FoundFace
@@ -95,6 +96,12 @@ def run(project: Path, names: Sequence[str] = JUDGING) -> None:
         run_stage(name, project, execute_here)
 
 
+def attempt(project: Path, names: Sequence[str] = JUDGING) -> None:
+    """Run the stages; a closed gate is fine where something is broken."""
+    with suppress(GateError):
+        run(project, names)
+
+
 def draw(project: Path, made: Made, crops: Sequence[np.ndarray]) -> None:
     """Let the anonymizer have made `crops`, one for each face, and be content with them."""
     rows = read_table(project / "data/anonymized/outcomes.parquet", OUTCOMES)
@@ -143,7 +150,7 @@ def test_the_measure_sees_what_is_planted(made: Made, name: str) -> None:
 def test_an_original_that_passes_for_a_new_face(made: Made, project: Path, name: str) -> None:
     planted = forged(name, made.originals, made.crops, made.new)
     draw(project, made, [face.crop for face in planted])
-    run(project)
+    attempt(project)
     assert leaks(released_files(project), (*made.originals, *planted)) == []
 
 
@@ -156,9 +163,9 @@ def test_a_solver_that_returns_the_original(made: Made, project: Path, monkeypat
 
     monkeypatch.setattr(Solver, "solve", lazy)
     shutil.rmtree(project / ".falco/items/anonymize")
-    run(project, ("anonymize", *JUDGING))
+    attempt(project, ("anonymize", *JUDGING))
     assert leaks(released_files(project), made.originals) == []
-    assert set(treatments(project)) == {"concealed"}
+    assert "replaced" not in treatments(project)
 
 
 class Pastes:
@@ -192,7 +199,7 @@ class Pastes:
 def test_a_paste_that_leaves_the_original(made: Made, project: Path, monkeypatch: pytest.MonkeyPatch, way: str) -> None:
     draw(project, made, made.new)
     monkeypatch.setattr(falco_core.ladder, "paste", getattr(Pastes(), way))
-    run(project)
+    attempt(project)
     assert leaks(released_files(project), made.originals) == []
 
 
@@ -244,7 +251,7 @@ def test_judges_that_say_the_same_of_every_finished_photo(
 
         monkeypatch.setattr(judge, "embed", constant)
     monkeypatch.setattr(falco_core.ladder, "paste", Pastes().nothing)
-    run(project)
+    attempt(project)
     assert leaks(released_files(project), made.originals) == []
 
 
@@ -293,13 +300,41 @@ def conceal_beside_claiming_the_face(pixels: np.ndarray, box: np.ndarray, how: C
     return Pasted(conceal_beside(pixels, box, how).pixels, conceal(pixels, box, how).region)
 
 
-@pytest.mark.parametrize("way", [conceal_nothing, conceal_beside, conceal_beside_claiming_the_face])
+def conceal_by(change: Callable[[np.ndarray], np.ndarray]) -> Callable[..., Pasted]:
+    """A concealment that changes the head instead of hiding it."""
+
+    def concealed(pixels: np.ndarray, box: np.ndarray, how: Concealment) -> Pasted:
+        region = conceal(pixels, box, how).region
+        rows, columns = (np.flatnonzero(region.any(axis=axis)) for axis in (1, 0))
+        head = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+        result = pixels.copy()
+        result[head] = np.where(region[head][..., None], change(pixels[head]), pixels[head])
+        return Pasted(result, region)
+
+    return concealed
+
+
+CONCEALMENTS: dict[str, Callable[..., Pasted]] = {
+    "nothing": conceal_nothing,
+    "beside": conceal_beside,
+    "beside, claiming the face": conceal_beside_claiming_the_face,
+    "mirrored": conceal_by(lambda head: head[:, ::-1]),
+    "upside down": conceal_by(lambda head: head[::-1, ::-1]),
+    "blurred": conceal_by(
+        lambda head: cv2.resize(cv2.resize(head, (20, 20), interpolation=cv2.INTER_AREA), head.shape[1::-1])
+    ),
+    "shifted": conceal_by(lambda head: np.roll(head, len(head) // 5, axis=0)),
+    "negative": conceal_by(lambda head: 255 - head),
+}
+
+
+@pytest.mark.parametrize("way", CONCEALMENTS)
 def test_a_concealment_that_does_not_conceal(
-    made: Made, project: Path, monkeypatch: pytest.MonkeyPatch, way: Callable[..., Pasted]
+    made: Made, project: Path, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
     conceal_all(project)
-    monkeypatch.setattr(falco_core.ladder, "conceal", way)
-    run(project)
+    monkeypatch.setattr(falco_core.ladder, "conceal", CONCEALMENTS[way])
+    attempt(project)
     assert released_files(project) == {}
 
 
@@ -307,7 +342,7 @@ def test_a_mosaic_that_is_too_fine(made: Made, project: Path, monkeypatch: pytes
     conceal_all(project)
     monkeypatch.setattr("falco_core.faces.conceal.CELLS", 40)
     monkeypatch.setattr("falco_core.faces.conceal.SMALLEST_CELL", 1)
-    run(project)
+    attempt(project)
     assert leaks(released_files(project), made.originals) == []
 
 
@@ -321,7 +356,7 @@ def test_a_finder_that_is_blind_in_one_view(
         lambda pixels: (view for at, view in enumerate(views(pixels)) if at != number),
     )
     shutil.rmtree(project / ".falco/items/align")
-    run(project, (*MAKING, *JUDGING))
+    attempt(project, (*MAKING, *JUDGING))
     assert leaks(released_files(project), made.originals) == []
 
 
@@ -340,7 +375,7 @@ def test_a_face_that_only_the_second_look_sees(made: Made, project: Path, monkey
     first = Project.open(project).params.align.detection_threshold
     blind(monkeypatch, lambda finder, pixels: finder._threshold == first)
     shutil.rmtree(project / ".falco/items/align")
-    run(project, (*MAKING, *JUDGING))
+    attempt(project, (*MAKING, *JUDGING))
     assert leaks(released_files(project), made.originals) == []
     assert set(released_files(project)) == {"open_sky.png", "park_bench.jpg"}
     causes = [row["cause"] for row in read_table(project / "data/composed/checks.parquet", CHECKS)]
@@ -353,7 +388,7 @@ def test_a_face_that_is_only_seen_in_the_finished_photo(
     bench = made.pixels("park_bench.jpg")
     blind(monkeypatch, lambda finder, pixels: np.array_equal(pixels, bench))
     shutil.rmtree(project / ".falco/items/align")
-    run(project, (*MAKING, *JUDGING))
+    attempt(project, (*MAKING, *JUDGING))
     assert leaks(released_files(project), made.originals) == []
     assert "missed_at_first" in [row["cause"] for row in read_table(project / "data/composed/checks.parquet", CHECKS)]
 
@@ -412,7 +447,7 @@ def test_an_encoder_that_writes_something_else(
     made: Made, project: Path, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
     monkeypatch.setattr(falco_core.ladder, "encode_photo", getattr(Encoders(made), way))
-    run(project)
+    attempt(project)
     assert released_files(project) == {}
 
 
