@@ -101,6 +101,7 @@ PHOTO_OUTCOMES = pa.schema(
     [
         ("photo", pa.string()),
         ("file", pa.string()),  # name among the composed photos; null: withheld
+        ("sha256", pa.string()),  # of that file's bytes, as it was judged: nothing else is released; null: withheld
         ("reason", pa.string()),  # why it is withheld (falco_core.reasons.Reason); null: it is not
         ("detail", pa.string()),
         ("replaced", pa.int32()),  # faces by what they got

@@ -1,18 +1,21 @@
 """release: the gate, then the public folder.
 
-in: data/composed, reports/metrics.json, reports/withheld.parquet    out: release (photos/ tree, manifest.json)
+in: data/composed, reports/metrics.json, reports/withheld.parquet, reports/outcomes.parquet
+out: release (photos/ tree, manifest.json)
 """
 
 from importlib.metadata import version
+from typing import Any
 
 from falco_core.datasets.release import Manifest, ReleaseFile, opaque_name, write_release
-from falco_core.errors import GateError
+from falco_core.errors import GateError, ProjectError
 from falco_core.judges import Metrics, violations
-from falco_core.tables import COMPOSED, WITHHELD, read_table
+from falco_core.tables import COMPOSED, PHOTO_OUTCOMES, WITHHELD, read_table
 from tasks.batches import Execute, StageReport
 from tasks.project import Project
 from tasks.stages import COMPOSED as COMPOSED_FOLDER
 from tasks.stages import METRICS, RESULT_PARAMS, stage_named
+from tasks.stages import OUTCOMES as OUTCOMES_TABLE
 from tasks.stages import RELEASE as RELEASE_FOLDER
 from tasks.stages import WITHHELD as WITHHELD_TABLE
 
@@ -31,6 +34,7 @@ def run(project: Project, execute: Execute) -> StageReport:
         for row in read_table(project.path(COMPOSED_FOLDER, "composed.parquet"), COMPOSED)
         if row["photo"] not in withheld
     ]
+    _check_judged(project, composed)
     opaque = project.params.release.opaque_names
     files = [
         ReleaseFile(row["file"], opaque_name(row["file"]) if opaque else row["file"], row["sha256"]) for row in composed
@@ -38,6 +42,17 @@ def run(project: Project, execute: Execute) -> StageReport:
     target = project.path(RELEASE_FOLDER)
     write_release(project.path(COMPOSED_FOLDER, "photos"), files, target, _manifest(project, metrics))
     return StageReport(STAGE.name, len(composed), len(composed))
+
+
+def _check_judged(project: Project, composed: list[dict[str, Any]]) -> None:
+    """Raise ProjectError unless what may go is what `validate` judged and let go: not a photo more, not a byte else."""
+    outcomes = read_table(project.path(OUTCOMES_TABLE), PHOTO_OUTCOMES)
+    judged = {(row["photo"], row["file"], row["sha256"]) for row in outcomes if row["file"] is not None}
+    if {(row["photo"], row["file"], row["sha256"]) for row in composed} != judged:
+        raise ProjectError(
+            f"{project.path(OUTCOMES_TABLE)} is not of the photos that are composed now: "
+            "run `dvc repro --force validate`"
+        )
 
 
 def _manifest(project: Project, metrics: Metrics) -> Manifest:

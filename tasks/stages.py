@@ -99,7 +99,7 @@ _MAKING: tuple[Stage, ...] = (
     ),
     Stage(
         name="validate",
-        version=2,
+        version=3,
         reads=(PHOTOS, FACES, INVERSIONS, ANONYMIZED, COMPOSED),
         writes=(WITHHELD, OUTCOMES, SHEETS, REPORT),
         params=("validate.sheet_photos", "validate.outline", *_JUDGING),
@@ -115,8 +115,8 @@ STAGES: tuple[Stage, ...] = (
     *_MAKING,
     Stage(
         name="release",
-        version=2,
-        reads=(COMPOSED, METRICS, WITHHELD),
+        version=3,
+        reads=(COMPOSED, METRICS, WITHHELD, OUTCOMES),
         writes=(RELEASE,),
         params=(
             "gate.max_reidentification_rate",

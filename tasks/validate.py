@@ -13,12 +13,10 @@ import numpy as np
 
 from falco_core.errors import UnreadablePhoto
 from falco_core.images import load_photo
-from falco_core.judges.identity import Compared, identity_records, nearest_originals
+from falco_core.judges.identity import Compared, identity_records
 from falco_core.judges.metrics import IdentityRecord, Judged, Metrics, Photos, Rate, faces_of, utility_of
 from falco_core.judges.roles import Roles
-from falco_core.reasons import Reason
 from falco_core.report import BeforeAfter, Outline, risk, thumbnail, write_contact_sheets, write_report
-from falco_core.shards import Shards
 from falco_core.tables import (
     ATTEMPTS,
     CHECKS,
@@ -30,7 +28,8 @@ from falco_core.tables import (
     write_table,
 )
 from tasks.batches import Execute, StageReport
-from tasks.judging import judges_of, originals, roles_of, seen_array
+from tasks.impostors import gallery, impostors, seen
+from tasks.judging import judges_of, roles_of
 from tasks.project import Project
 from tasks.stages import ANONYMIZED, METRICS, REPORT, SHEETS, stage_named
 from tasks.stages import COMPOSED as COMPOSED_FOLDER
@@ -41,6 +40,8 @@ from tasks.stages import WITHHELD as WITHHELD_TABLE
 STAGE = stage_named("validate")
 
 Rows = list[dict[str, Any]]
+Released = dict[str, dict[str, Any]]
+"""Rows of composed.parquet by photo, without the withheld ones."""
 
 
 def run(project: Project, execute: Execute) -> StageReport:
@@ -52,7 +53,7 @@ def run(project: Project, execute: Execute) -> StageReport:
     roles = roles_of(project)
     withheld = _withheld(project, checks, composed, roles)
     out = {row["photo"] for row in withheld}
-    released = {row["photo"]: row["file"] for row in composed if row["photo"] not in out}
+    released = {row["photo"]: row for row in composed if row["photo"] not in out}
     metrics = _metrics(project, len(photos), set(released), checks, roles)
     project.path(METRICS).parent.mkdir(parents=True, exist_ok=True)
     project.path(METRICS).write_text(metrics.model_dump_json(indent=2) + "\n", encoding="utf-8")
@@ -86,24 +87,11 @@ def _identity(project: Project, checks: Rows, released: set[str], roles: Roles) 
     # A face of one colour shows nothing of itself: who knows it knows hair and clothes, which nobody promises to hide.
     out = np.array([check["photo"] in released and check["treatment"] != "blanked" for check in checks], dtype=bool)
     for judge in judges_of(project, roles.all):
-        first, last, own = (_seen(project, when, judge.name) for when in ("first", "last", "original"))
-        gallery = _gallery(project, judge.name)
+        first, last, own = (seen(project, when, judge.name) for when in ("first", "last", "original"))
+        everyone = gallery(project, judge.name)
         role = roles.role_of(judge.name)
-        yield from identity_records(judge, role, "composed", Compared(first[new], own[new], gallery))
-        yield from identity_records(judge, role, "released", Compared(last[out], own[out], gallery))
-
-
-def _seen(project: Project, when: str, judge: str) -> np.ndarray:
-    """What a judge saw [F, E], row by row of the checks."""
-    shards = Shards(project.path(COMPOSED_FOLDER, "embeddings"))
-    chunks = list(shards.chunks(seen_array(when, judge)))
-    return np.concatenate(chunks) if chunks else np.zeros((0, 1), dtype=np.float32)
-
-
-def _gallery(project: Project, judge: str) -> np.ndarray:
-    """All originals of the dataset [G, E]: those found at first, and those only the second look saw."""
-    known = [array for array in (originals(project, judge), _seen(project, "original", judge)) if len(array)]
-    return np.concatenate(known) if known else np.zeros((0, 1), dtype=np.float32)
+        yield from identity_records(judge, role, "composed", Compared(first[new], own[new], everyone))
+        yield from identity_records(judge, role, "released", Compared(last[out], own[out], everyone))
 
 
 def _withheld(project: Project, checks: Rows, composed: Rows, roles: Roles) -> Rows:
@@ -111,26 +99,11 @@ def _withheld(project: Project, checks: Rows, composed: Rows, roles: Roles) -> R
     for folder in (FACES_FOLDER, COMPOSED_FOLDER):
         rows += read_table(project.path(folder, "withheld.parquet"), WITHHELD)
     may_go = {row["photo"] for row in composed}
-    return sorted([*rows, *_impostors(project, checks, may_go, roles)], key=lambda row: str(row["photo"]))
+    rows += [{**row, "stage": STAGE.name} for row in impostors(project, checks, may_go, roles.gate)]
+    return sorted(rows, key=lambda row: str(row["photo"]))
 
 
-def _impostors(project: Project, checks: Rows, may_go: set[str], roles: Roles) -> Rows:
-    """Photos in which a new face is nearer to an original of the dataset than strangers ever are."""
-    chosen = [n for n, check in enumerate(checks) if check["treatment"] == "replaced" and check["photo"] in may_go]
-    found: dict[str, str] = {}
-    for judge in judges_of(project, roles.gate) if chosen else ():
-        last = _seen(project, "last", judge.name)[chosen]
-        _, similarities = nearest_originals(judge, last, _gallery(project, judge.name))
-        for number, value in zip(chosen, similarities, strict=True):
-            # Written so that what is no number withholds the photo.
-            if not value < judge.near:
-                face, photo = checks[number]["face"], checks[number]["photo"]
-                found.setdefault(photo, f"face {face}: {judge.name} says {value:.2f}, the limit is {judge.near:.2f}")
-    reason = {"stage": STAGE.name, "reason": Reason.NEAR_ANOTHER_ORIGINAL}
-    return [{"photo": photo, "detail": detail, **reason} for photo, detail in found.items()]
-
-
-def _outcomes(photos: Rows, checks: Rows, released: dict[str, str], withheld: Rows) -> Iterator[dict[str, Any]]:
+def _outcomes(photos: Rows, checks: Rows, released: Released, withheld: Rows) -> Iterator[dict[str, Any]]:
     """What became of every photo."""
     reason_of = {row["photo"]: row for row in withheld}
     faces_in = _by_photo(checks)
@@ -139,7 +112,8 @@ def _outcomes(photos: Rows, checks: Rows, released: dict[str, str], withheld: Ro
         count = Counter(check["treatment"] for check in faces_in[name])
         yield {
             "photo": name,
-            "file": released.get(name),
+            "file": released[name]["file"] if name in released else None,
+            "sha256": released[name]["sha256"] if name in released else None,
             "reason": why["reason"] if why else None,
             "detail": why["detail"] if why else "",
             "replaced": count["replaced"],
@@ -148,17 +122,15 @@ def _outcomes(photos: Rows, checks: Rows, released: dict[str, str], withheld: Ro
         }
 
 
-def _pairs(
-    project: Project, photos: Rows, checks: Rows, released: dict[str, str], withheld: Rows
-) -> Iterator[BeforeAfter]:
+def _pairs(project: Project, photos: Rows, checks: Rows, released: Released, withheld: Rows) -> Iterator[BeforeAfter]:
     """All photos, those first that most need a look."""
     faces_in, limit = _by_photo(checks), project.params.align.max_pixels
     reason_of = {row["photo"]: row["reason"] for row in withheld}
     for row in sorted(photos, key=lambda row: (-risk(faces_in[row["photo"]]), row["photo"])):
         name = row["photo"]
         before = _pixels(project.photos / name, limit) if row["width"] else None
-        file = released.get(name)
-        after = _pixels(project.path(COMPOSED_FOLDER, "photos", file), limit) if file else None
+        row_out = released.get(name)
+        after = _pixels(project.path(COMPOSED_FOLDER, "photos", row_out["file"]), limit) if row_out else None
         outlines = tuple(
             Outline(np.asarray(check["box"]) / np.tile([row["width"], row["height"]], 2), check["treatment"])
             for check in faces_in[name]

@@ -25,7 +25,7 @@ WAYS = tuple((turns, mirrored) for mirrored in (False, True) for turns in range(
 
 
 def pixel_likeness(original: np.ndarray, changed: np.ndarray) -> float:
-    """Highest correlation (-1 to 1) of the original's features with any place of another crop.
+    """Highest correlation (0 to 1) of the original's features, or their negative, with any place of another crop.
 
     original, changed: aligned crops of the same place, uint8 [S, S, 3] each. Mirrored and turned copies of `changed`
     are looked at, too. A crop without any strokes (one colour) is like nothing: 0.
@@ -46,7 +46,8 @@ def _best(template: np.ndarray, strokes: np.ndarray) -> float:
         _window_sums(strokes**2, height, width) - _window_sums(strokes, height, width) ** 2 / wanted.size, 0
     )
     lengths = np.sqrt(np.maximum(there, FAINT * wanted.size) * (wanted**2).sum())
-    return float((shared / lengths).clip(-1, 1).max())
+    # A negative shows all that the picture does.
+    return float(np.abs(shared / lengths).clip(0, 1).max())
 
 
 def _window_sums(values: np.ndarray, height: int, width: int) -> np.ndarray:

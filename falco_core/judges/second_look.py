@@ -29,6 +29,8 @@ COVERED, COVERED_OF_KNOWN = 0.9, 0.5
 """Share of the pixels of that inner part that must have been drawn over: of a face that nobody drew for, and of one
 that was drawn for, whose hair and glasses' rims the mask may leave in front.
 """
+ONE_COLOUR = 3
+"""Grey levels between the 5th and the 95th percentile of what counts as one colour: JPEG at quality 95 adds 1 or 2."""
 KNOWN = 0.5
 """Overlap (intersection over union) from which a suspect is a face that was drawn for."""
 CLOSE = 256
@@ -140,7 +142,7 @@ class SecondLook:
         # Written so that what is no number is trouble.
         if not check.likeness < LIKENESS_LIMIT:
             return Cause.UNCHANGED
-        if place.plain:
+        if place.plain and _one_colour(shown, place.box):
             # One colour shows nothing of a face: a judge that knows it knows the hair and the clothes, which stay.
             return None
         for judge, reference, upright in zip(self._gate, place.references, check.similarities, strict=False):
@@ -165,6 +167,15 @@ class SecondLook:
         return float(similarity(judge.measure, np.stack(embeddings), known).max())
 
 
+def _one_colour(shown: np.ndarray, box: np.ndarray) -> bool:
+    """Whether the inner part of a box [4] is of one colour, up to what an encoder adds; False outside of the photo."""
+    inner = shown[_inner(box)].reshape(-1, shown.shape[2])
+    if not len(inner):
+        return False
+    least, most = np.percentile(inner, (5, 95), axis=0)
+    return bool((most - least <= ONE_COLOUR).all())
+
+
 def _within(face: FoundFace, place: Place) -> bool:
     """Whether the middle of a found face lies in the middle of the place's crop quad."""
     share = landmarks_in_crop(face.box.reshape(2, 2).mean(axis=0), place.quad, 1)
@@ -187,9 +198,14 @@ def _survives(face: FoundFace, original: np.ndarray, shown: np.ndarray, drawing:
 
 def _covered(box: np.ndarray, drawn: np.ndarray) -> float:
     """Share of the inner part of a box [4] that was drawn over; 0 where it lies outside of the photo."""
+    inner = drawn[_inner(box)]
+    return float(inner.mean()) if inner.size else 0.0
+
+
+def _inner(box: np.ndarray) -> tuple[slice, slice]:
+    """Rows and columns of the inner part of a box [4]."""
     corners = box.reshape(2, 2)
     middle, half = corners.mean(axis=0), (corners[1] - corners[0]) / 2 * INNER
     left, top = np.floor(middle - half).astype(int)
     right, bottom = np.ceil(middle + half).astype(int)
-    inner = drawn[max(top, 0) : max(bottom, 1), max(left, 0) : max(right, 1)]
-    return float(inner.mean()) if inner.size else 0.0
+    return slice(max(top, 0), max(bottom, 1)), slice(max(left, 0), max(right, 1))

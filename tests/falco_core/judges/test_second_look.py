@@ -1,28 +1,42 @@
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from falco_core.bundles.bundle import Bundle, load_bundle
-from falco_core.faces.detect import Detection
-from falco_core.judges.second_look import Limits, Originals, SecondLook
-from falco_core.reasons import Reason
-from falco_core.tensors import to_tensor
+from falco_core.errors import JudgeError
+from falco_core.faces.align import crop_quad, extract_crop
+from falco_core.faces.find import FoundFace
+from falco_core.faces.place import Drawing, Place
+from falco_core.images import Photo
+from falco_core.judges.second_look import CLOSE, Findings, SecondLook
+from falco_core.reasons import Cause
+from tests.falco_core.judges.helpers import PatchJudge, two_faces
 
-QUADS = [np.array([[x, 10.0], [x, 74.0], [x + 64, 74.0], [x + 64, 10.0]]) for x in (10.0, 110.0)]
-LIMITS = Limits(recogniser=0.999, heldout=0.999)
+SIDE = 64
+"""Pixels between the two faces of the photo, and what a PatchJudge looks at."""
 
 
-class FixedDetector:
+class FixedFinder:
     """Finds what it is told to find."""
 
-    def __init__(self, *centres: tuple[float, float]) -> None:
-        self._centres = centres
+    def __init__(self, *faces: FoundFace) -> None:
+        self.faces = list(faces)
 
-    def detect(self, pixels: np.ndarray) -> list[Detection]:
-        offsets = np.array([[-9, -9], [9, -9], [0, 0], [-7, 9], [7, 9]])
-        return [Detection(np.zeros(4), offsets + centre, 0.9) for centre in self._centres]
+    def find(self, pixels: np.ndarray) -> list[FoundFace]:
+        return self.faces
+
+
+class Says(PatchJudge):
+    """A judge that sees what it is told to see."""
+
+    def __init__(self, seen: Callable[[np.ndarray], np.ndarray]) -> None:
+        self._seen = seen
+
+    def embed(self, pixels: np.ndarray, landmarks: Sequence[np.ndarray]) -> np.ndarray:
+        return np.stack([self._seen(row) for row in super().embed(pixels, landmarks)])
 
 
 @pytest.fixture(scope="module")
@@ -30,62 +44,161 @@ def bundle(tiny_bundle_folder: Path) -> Bundle:
     return load_bundle(tiny_bundle_folder)
 
 
-def photo() -> np.ndarray:
-    return np.random.default_rng(0).integers(0, 256, (100, 200, 3)).astype(np.uint8)
+ORIGINAL, LANDMARKS = two_faces(0)
+SHOWN = two_faces(1)[0]
+"""Two strangers in the places of two people."""
+DRAWN = np.ones(ORIGINAL.shape[:2], dtype=bool)
 
 
-def regions() -> list[np.ndarray]:
-    both = []
-    for quad in QUADS:
-        region = np.zeros((100, 200), dtype=bool)
-        left = int(quad[0, 0])
-        region[10:74, left : left + 64] = True
-        both.append(region)
-    return both
+def found(number: int = 0, *, at: tuple[float, float] = (0.0, 0.0), half: float = 18.0) -> FoundFace:
+    """A face where the photo's face `number` is, moved by `at`."""
+    points = LANDMARKS[number] + at
+    middle = points.mean(axis=0)
+    return FoundFace(np.concatenate([middle - half, middle + half]), points, 0.9, 0.99, ("whole",))
 
 
-def originals(bundle: Bundle, pixels: np.ndarray, *, opposite: bool = True) -> Originals:
-    """Embeddings of the two crops, or their opposites: as far from them as can be."""
-    crops = np.stack([pixels[10:74, 10:74], pixels[10:74, 110:174]])
-    with torch.no_grad():
-        images = torch.nn.functional.interpolate(to_tensor(crops), size=(32, 32), mode="bilinear", antialias=True)
-        embed = (bundle.recogniser, bundle.heldout, bundle.farl.embed)
-        return Originals(*((-1 if opposite else 1) * network(images).numpy() for network in embed))
+def places(judges: int = 1) -> tuple[Place, ...]:
+    return tuple(
+        Place(
+            face=f"face-{number}",
+            box=found(number).box,
+            quad=crop_quad(points),
+            landmarks=points,
+            references=(PatchJudge().embed(ORIGINAL, [points])[0],) * judges,
+            crop=np.zeros((32, 32, 3), dtype=np.uint8),
+            mask=np.ones((32, 32), dtype=np.float32),
+        )
+        for number, points in enumerate(LANDMARKS)
+    )
 
 
-def judge(bundle: Bundle, detector: FixedDetector, known: Originals, limits: Limits = LIMITS):  # type: ignore[no-untyped-def]
-    look = SecondLook(bundle, detector, limits)  # type: ignore[arg-type]
-    return look.judge(photo(), quads=QUADS, replaced=regions(), originals=known)
+def look(
+    bundle: Bundle,
+    shown: np.ndarray = SHOWN,
+    *,
+    sees: tuple[FoundFace, ...] = (),
+    suspects: tuple[FoundFace, ...] = (),
+    drawn: np.ndarray = DRAWN,
+    judge: PatchJudge | None = None,
+    others: tuple[PatchJudge, ...] = (),
+) -> Findings:
+    judge = judge or PatchJudge()
+    asked = SecondLook(bundle, FixedFinder(*sees), gate=[judge], others=others)
+    drawing = Drawing(Photo(shown, "PNG"), places(1 + len(others)), drawn)
+    return asked.look(ORIGINAL, shown, drawing, suspects)
 
 
-def test_strangers_in_the_replaced_places_may_go(bundle: Bundle) -> None:
-    verdict = judge(bundle, FixedDetector((42, 42), (142, 42)), originals(bundle, photo()))
-    assert verdict.reason is None
-    assert [face.detected for face in verdict.faces] == [True, True]
+def with_first_face(pixels: np.ndarray, changed: np.ndarray) -> np.ndarray:
+    """`pixels` with what `changed` shows of the first face."""
+    mixed = pixels.copy()
+    mixed[:, :SIDE] = changed[:, :SIDE]
+    return mixed
+
+
+def test_strangers_may_go(bundle: Bundle) -> None:
+    findings = look(bundle, sees=(found(0), found(1)))
+    assert findings.clean
+    assert [check.detected for check in findings.checks] == [True, True]
+    assert all(-1 <= check.similarities[0] < 0.9 and check.likeness < 0.9 for check in findings.checks)
 
 
 def test_a_new_face_that_is_not_found_again_is_no_leak(bundle: Bundle) -> None:
-    verdict = judge(bundle, FixedDetector((42, 42)), originals(bundle, photo()))
-    assert verdict.reason is None
-    assert [face.detected for face in verdict.faces] == [True, False]
+    findings = look(bundle, sees=(found(0),))
+    assert findings.clean
+    assert [check.detected for check in findings.checks] == [True, False]
 
 
-@pytest.mark.parametrize("place", [(92, 42), (185, 90), (10, 42)])
-def test_a_face_that_was_not_replaced_withholds_the_photo(bundle: Bundle, place: tuple[int, int]) -> None:
-    verdict = judge(bundle, FixedDetector((42, 42), place), originals(bundle, photo()))
-    assert verdict.reason is Reason.LEFTOVER_FACE
+def test_only_the_face_that_stayed_is_in_trouble(bundle: Bundle) -> None:
+    findings = look(bundle, with_first_face(SHOWN, ORIGINAL))
+    assert findings.troubles == (Cause.UNCHANGED, None)
+    assert not findings.clean
+    assert findings.checks[0].likeness == pytest.approx(1.0, abs=1e-3)
+    assert findings.checks[0].similarities[0] == pytest.approx(1.0, abs=1e-3)
 
 
-def test_the_original_itself_is_recognised(bundle: Bundle) -> None:
-    verdict = judge(bundle, FixedDetector(), originals(bundle, photo(), opposite=False), Limits(2.0, 0.9))
-    assert verdict.reason is Reason.STILL_RECOGNISABLE
-    verdict = judge(bundle, FixedDetector(), originals(bundle, photo(), opposite=False), Limits(0.9, 2.0))
-    assert verdict.reason is Reason.STILL_RECOGNISABLE
+def test_who_a_judge_recognises_is_in_trouble_whatever_the_pixels_show(bundle: Bundle) -> None:
+    known = PatchJudge().embed(ORIGINAL, [LANDMARKS[1]])[0]
+    findings = look(bundle, judge=Says(lambda row: known))
+    assert findings.troubles == (None, Cause.STILL_RECOGNISABLE)
 
 
-@pytest.mark.parametrize("face", [0, 1])
-@pytest.mark.parametrize("network", ["recogniser", "heldout"])
-def test_a_similarity_that_is_not_a_number_withholds_the_photo(bundle: Bundle, face: int, network: str) -> None:
-    known = originals(bundle, photo())
-    getattr(known, network)[face] = np.nan
-    assert judge(bundle, FixedDetector(), known).reason is Reason.STILL_RECOGNISABLE
+@pytest.mark.parametrize("turns", [1, 2, 3])
+def test_a_face_that_is_recognised_when_it_is_turned_is_in_trouble(bundle: Bundle, turns: int) -> None:
+    crop = np.rot90(extract_crop(SHOWN, crop_quad(LANDMARKS[0]), CLOSE), turns)
+    known = PatchJudge().embed(ORIGINAL, [LANDMARKS[0]])[0]
+
+    class Turned(PatchJudge):
+        """Knows the first face in its crop turned in one way, and nobody else."""
+
+        def embed(self, pixels: np.ndarray, landmarks: Sequence[np.ndarray]) -> np.ndarray:
+            return known[None] if np.array_equal(pixels, crop) else super().embed(pixels, landmarks)
+
+    assert look(bundle, judge=Turned()).troubles == (Cause.STILL_RECOGNISABLE, None)
+
+
+def test_a_face_is_judged_where_the_finder_sees_it(bundle: Bundle) -> None:
+    elsewhere = found(0, at=(0.25, 0.25))
+
+    class AtTheFinders(PatchJudge):
+        def embed(self, pixels: np.ndarray, landmarks: Sequence[np.ndarray]) -> np.ndarray:
+            rows = super().embed(pixels, landmarks)
+            for row, points in zip(rows, landmarks, strict=True):
+                if np.array_equal(points, elsewhere.landmarks):
+                    row[:] = known
+            return rows
+
+    known = PatchJudge().embed(ORIGINAL, [LANDMARKS[0]])[0]
+    assert look(bundle, judge=AtTheFinders()).clean
+    assert look(bundle, judge=AtTheFinders(), sees=(elsewhere,)).troubles == (Cause.STILL_RECOGNISABLE, None)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 0.0])
+def test_an_embedding_that_is_no_number_or_has_no_length_is_trouble(bundle: Bundle, value: float) -> None:
+    findings = look(bundle, judge=Says(lambda row: np.full_like(row, value)))
+    assert findings.troubles == (Cause.STILL_RECOGNISABLE, Cause.STILL_RECOGNISABLE)
+
+
+def test_what_does_not_judge_only_counts(bundle: Bundle) -> None:
+    known = PatchJudge().embed(ORIGINAL, [LANDMARKS[0]])[0]
+    findings = look(bundle, others=(Says(lambda row: known),))
+    assert findings.clean
+    assert findings.checks[0].similarities[1] == pytest.approx(1.0)
+
+
+def test_a_suspect_that_nobody_drew_over_is_missed(bundle: Bundle) -> None:
+    drawn = DRAWN.copy()
+    drawn[:, SIDE:] = False
+    face = found(1, at=(0.0, 0.0), half=8.0)
+    assert look(bundle, drawn=drawn, sees=(face,)).missed == (face,)
+    assert look(bundle, drawn=drawn, suspects=(face,)).missed == (face,)
+
+
+def test_a_suspect_in_a_drawn_place_that_shows_what_it_did_is_missed(bundle: Bundle) -> None:
+    inside = found(0, half=9.0)
+    assert look(bundle, suspects=(inside,)).missed == ()
+    assert look(bundle, with_first_face(SHOWN, ORIGINAL), suspects=(inside,)).missed == (inside,)
+
+
+def test_half_of_a_known_face_must_be_drawn(bundle: Bundle) -> None:
+    drawn = DRAWN.copy()
+    middle = int(LANDMARKS[0].mean(axis=0)[1])
+    drawn[: middle - 2, :SIDE] = False
+    assert look(bundle, sees=(found(0),), drawn=drawn).missed == ()
+    drawn[: middle + 4, :SIDE] = False
+    assert len(look(bundle, sees=(found(0),), drawn=drawn).missed) == 1
+
+
+def test_a_judge_that_does_not_know_a_stored_face_stops_everything(bundle: Bundle) -> None:
+    asked = SecondLook(bundle, FixedFinder(), gate=[PatchJudge()])
+    known = places()
+    asked.check_judges(ORIGINAL, known)
+    swapped = [replace(known[number], references=known[1 - number].references) for number in (0, 1)]
+    with pytest.raises(JudgeError, match="embedded again"):
+        asked.check_judges(ORIGINAL, swapped)
+
+
+def test_references_are_what_every_judge_sees(bundle: Bundle) -> None:
+    asked = SecondLook(bundle, FixedFinder(), gate=[PatchJudge()], others=[Says(lambda row: -row)])
+    gate, other = asked.references(ORIGINAL, LANDMARKS[0])
+    np.testing.assert_array_equal(gate, PatchJudge().embed(ORIGINAL, [LANDMARKS[0]])[0])
+    np.testing.assert_array_equal(other, -gate)

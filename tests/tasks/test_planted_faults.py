@@ -1,0 +1,534 @@
+"""No original face is ever released, whatever breaks: every fault is planted, and the released bytes are looked at."""
+
+import hashlib
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from PIL import Image, ImageOps
+from safetensors import safe_open
+
+import falco_core.faces.find
+import falco_core.ladder
+from falco_core.anonymize import Outcome, Problem, Solver
+from falco_core.errors import FalcoError, GateError, JudgeError, ProjectError
+from falco_core.faces.compose import Pasted, paste
+from falco_core.faces.conceal import Concealment, conceal
+from falco_core.faces.find import Finder, FoundFace
+from falco_core.images import Photo, encode_photo, read_png, write_png
+from falco_core.judges.dlib_judge import DlibJudge
+from falco_core.judges.recognisers import BundleJudge
+from falco_core.ladder import Climb
+from falco_core.shards import Shards, write_shards
+from falco_core.tables import CHECKS, COMPOSED, FACES, OUTCOMES, WITHHELD, read_table, write_table
+from flows.project import init_project
+from flows.stage import run_stage
+from tasks.batches import execute_here
+from tasks.project import Project
+from tests.tasks.disguises import DISGUISES, forged
+from tests.tasks.leaks import Original, equal_share, likeness, released_files, shown
+
+LONGER_SIDE = 500
+"""Pixels of the photos: what is judged is the same, only sooner."""
+SETTINGS = {"sample.count": 12, "anonymize.steps": 10, "anonymize.attempts": 1, "anonymize.margin_tolerance": 1.0}
+MAKING = ("align", "invert", "sample", "pair", "anonymize")
+JUDGING = ("compose", "validate", "release")
+LIMIT = 0.85
+"""Likeness from which a released face is an original one: new ones reach 0.77 here."""
+EQUAL_SHARE = 0.6
+"""Share of equal pixels from which it is: new ones in the same light reach 0.25 here."""
+
+
+@dataclass(frozen=True)
+class Made:
+    """A project that is anonymized and not yet composed, its originals, their crops, and a new face for each."""
+
+    root: Path
+    originals: tuple[Original, ...]
+    crops: tuple[np.ndarray, ...]
+    new: tuple[np.ndarray, ...]
+
+    def pixels(self, photo: str) -> np.ndarray:
+        """The original photo called `photo`."""
+        return next(original.pixels for original in self.originals if original.photo == photo)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory, demo_photos: Path) -> Made:
+    folder = tmp_path_factory.mktemp("planted")
+    (folder / "photos").mkdir()
+    for name in ("open_sky.png", "park_bench.jpg"):
+        image = ImageOps.exif_transpose(Image.open(demo_photos / name)).convert("RGB")
+        image.thumbnail((LONGER_SIDE, LONGER_SIDE), Image.Resampling.LANCZOS)
+        image.save(folder / "photos" / name, quality=95)
+    root = folder / "project"
+    init_project(root, photos=folder / "photos", changes=SETTINGS)
+    run(root, MAKING)
+    rows = read_table(root / "data/faces/faces.parquet", FACES)
+    photos = {path.name: shown(path.read_bytes()) for path in (folder / "photos").iterdir()}
+    originals = tuple(
+        Original(row["face"], row["photo"], photos[row["photo"]], np.array(row["quad"]).reshape(4, 2)) for row in rows
+    )
+    crops = tuple(read_png(root / f"data/faces/crops/{row['face']}.png") for row in rows)
+    made = [root / f"data/anonymized/crops/{row['face']}.png" for row in rows]
+    some = next(read_png(path) for path in made if path.exists())
+    new = tuple(read_png(path) if path.exists() else some for path in made)
+    assert [row["photo"] for row in rows] == ["open_sky.png", "park_bench.jpg", "park_bench.jpg"]
+    return Made(root, originals, crops, new)
+
+
+@pytest.fixture
+def project(made: Made, tmp_path: Path) -> Path:
+    """A copy of the project."""
+    shutil.copytree(made.root, tmp_path / "project")
+    return tmp_path / "project"
+
+
+def run(project: Path, names: Sequence[str] = JUDGING) -> None:
+    for name in names:
+        run_stage(name, project, execute_here)
+
+
+def attempt(project: Path, names: Sequence[str] = JUDGING) -> None:
+    """Run the stages; a closed gate is fine where something is broken."""
+    with suppress(GateError):
+        run(project, names)
+
+
+def draw(project: Path, made: Made, crops: Sequence[np.ndarray]) -> None:
+    """Let the anonymizer have made `crops`, one for each face, and be content with them."""
+    rows = read_table(project / "data/anonymized/outcomes.parquet", OUTCOMES)
+    write_table(project / "data/anonymized/outcomes.parquet", [{**row, "cause": None} for row in rows], OUTCOMES)
+    for original, crop in zip(made.originals, crops, strict=True):
+        write_png(project / f"data/anonymized/crops/{original.name}.png", np.ascontiguousarray(crop))
+
+
+def conceal_all(project: Path) -> None:
+    """Let the anonymizer have failed at every face."""
+    rows = read_table(project / "data/anonymized/outcomes.parquet", OUTCOMES)
+    rows = [{**row, "cause": "not_finite"} for row in rows]
+    write_table(project / "data/anonymized/outcomes.parquet", rows, OUTCOMES)
+
+
+def leaks(released: dict[str, np.ndarray], faces: Sequence[Original]) -> list[str]:
+    """Which of `faces` a release shows, a line each."""
+    found = []
+    for face in faces:
+        for pixels in (pixels for name, pixels in released.items() if name == face.photo):
+            like, equal = likeness(face, pixels), equal_share(face, pixels)
+            if like >= LIMIT or equal >= EQUAL_SHARE:
+                found.append(f"{face.photo} shows {face.name}: likeness {like:.2f}, {equal:.0%} of its pixels")
+    return found
+
+
+def treatments(project: Path) -> list[str]:
+    return [row["treatment"] for row in read_table(project / "data/composed/checks.parquet", CHECKS)]
+
+
+def test_without_a_fault_everything_is_released(made: Made, project: Path) -> None:
+    run(project)
+    assert set(released_files(project)) == {"open_sky.png", "park_bench.jpg"}
+    assert "replaced" in treatments(project)
+    assert leaks(released_files(project), made.originals) == []
+
+
+@pytest.mark.parametrize("name", DISGUISES)
+def test_the_measure_sees_what_is_planted(made: Made, name: str) -> None:
+    for face in forged(name, made.originals, made.crops, made.new):
+        file = encode_photo(Photo(face.pixels, "JPEG"))
+        assert leaks({face.photo: shown(file)}, [face])
+
+
+@pytest.mark.parametrize("name", DISGUISES)
+def test_an_original_that_passes_for_a_new_face(made: Made, project: Path, name: str) -> None:
+    planted = forged(name, made.originals, made.crops, made.new)
+    draw(project, made, [face.crop for face in planted])
+    attempt(project)
+    assert leaks(released_files(project), (*made.originals, *planted)) == []
+
+
+def test_a_solver_that_returns_the_original(made: Made, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    solve = Solver.solve
+
+    def lazy(solver: Solver, problem: Problem) -> Outcome:
+        outcome = solve(solver, problem)
+        return replace(outcome, images=problem.crops, causes=[None] * len(problem.crops))
+
+    monkeypatch.setattr(Solver, "solve", lazy)
+    shutil.rmtree(project / ".falco/items/anonymize")
+    attempt(project, ("anonymize", *JUDGING))
+    assert leaks(released_files(project), made.originals) == []
+    assert "replaced" not in treatments(project)
+
+
+class Pastes:
+    """Ways to put new faces into photos that leave the original there."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def nothing(self, pixels: np.ndarray, crop: np.ndarray, **place: np.ndarray) -> Pasted:
+        return Pasted(pixels.copy(), paste(pixels, crop, **place).region)
+
+    def every_second(self, pixels: np.ndarray, crop: np.ndarray, **place: np.ndarray) -> Pasted:
+        self.count += 1
+        return (paste if self.count % 2 else self.nothing)(pixels, crop, **place)
+
+    def beside(self, pixels: np.ndarray, crop: np.ndarray, **place: np.ndarray) -> Pasted:
+        side = np.array([np.ptp(place["quad"][:, 0]) * 0.5, 0.0])
+        moved = {"quad": place["quad"] + side, "landmarks": place["landmarks"] + side}
+        return paste(pixels, crop, mask=place["mask"], **moved)
+
+    def beside_claiming_the_face(self, pixels: np.ndarray, crop: np.ndarray, **place: np.ndarray) -> Pasted:
+        return Pasted(self.beside(pixels, crop, **place).pixels, paste(pixels, crop, **place).region)
+
+    def claiming_everything(self, pixels: np.ndarray, crop: np.ndarray, **place: np.ndarray) -> Pasted:
+        return Pasted(pixels.copy(), np.ones(pixels.shape[:2], dtype=bool))
+
+
+@pytest.mark.parametrize(
+    "way", ["nothing", "every_second", "beside", "beside_claiming_the_face", "claiming_everything"]
+)
+def test_a_paste_that_leaves_the_original(made: Made, project: Path, monkeypatch: pytest.MonkeyPatch, way: str) -> None:
+    draw(project, made, made.new)
+    monkeypatch.setattr(falco_core.ladder, "paste", getattr(Pastes(), way))
+    attempt(project)
+    assert leaks(released_files(project), made.originals) == []
+
+
+REFERENCES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "of another face": lambda rows: np.roll(rows, 1, axis=0),
+    "negated": lambda rows: -rows,
+    "all zero": np.zeros_like,
+    "not numbers": lambda rows: np.full_like(rows, np.nan),
+    "constant": lambda rows: np.repeat(rows[:1], len(rows), axis=0),
+}
+
+
+@pytest.mark.parametrize("way", REFERENCES)
+def test_references_that_are_damaged(made: Made, project: Path, monkeypatch: pytest.MonkeyPatch, way: str) -> None:
+    draw(project, made, made.new)
+    folder = project / "data/inversions/arrays"
+    arrays = {name: np.concatenate(list(Shards(folder).chunks(name))) for name in array_names(folder)}
+    for name in arrays:
+        # dlib's tell which kind of people these are, and with it who judges.
+        if name.startswith("judge_") and name != "judge_dlib":
+            arrays[name] = REFERENCES[way](arrays[name])
+    shutil.rmtree(folder)
+    count = len(made.originals)
+    write_shards(folder, [{name: array[row] for name, array in arrays.items()} for row in range(count)])
+    monkeypatch.setattr(falco_core.ladder, "paste", Pastes().nothing)
+    with pytest.raises(JudgeError):
+        run(project)
+    assert released_files(project) == {}
+
+
+def array_names(folder: Path) -> list[str]:
+    with safe_open(next(folder.glob("part-*.safetensors")), framework="numpy") as shard:
+        return list(shard.keys())
+
+
+def test_judges_that_say_the_same_of_every_finished_photo(
+    made: Made, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draw(project, made, made.new)
+    originals = [original.pixels for original in made.originals]
+    for judge in (BundleJudge, DlibJudge):
+        embed = judge.embed
+
+        def constant(self: Any, pixels: np.ndarray, landmarks: Any, embed: Any = embed) -> np.ndarray:
+            seen: np.ndarray = embed(self, pixels, landmarks)
+            if any(np.array_equal(pixels, original) for original in originals):
+                return seen
+            return np.repeat(np.eye(1, seen.shape[1], dtype=np.float32), len(seen), axis=0)
+
+        monkeypatch.setattr(judge, "embed", constant)
+    monkeypatch.setattr(falco_core.ladder, "paste", Pastes().nothing)
+    attempt(project)
+    assert leaks(released_files(project), made.originals) == []
+
+
+@pytest.fixture
+def weights(made: Made) -> Iterator[Any]:
+    """The bundle, whose weights are put back afterwards."""
+    bundle = Project.open(made.root).bundle()
+    kept = [(p, p.detach().clone()) for net in (bundle.heldout, bundle.farl) for p in net.parameters()]
+    yield bundle
+    with torch.no_grad():
+        for parameter, value in kept:
+            parameter.copy_(value)
+
+
+def test_a_judge_whose_weights_are_zero_stops_the_run(made: Made, project: Path, weights: Any) -> None:
+    draw(project, made, made.crops)
+    with torch.no_grad():
+        for parameter in weights.heldout.parameters():
+            parameter.zero_()
+    with pytest.raises(JudgeError):
+        run(project)
+    assert released_files(project) == {}
+
+
+def test_attributes_that_are_no_numbers_change_nothing(made: Made, project: Path, weights: Any) -> None:
+    draw(project, made, made.crops)
+    with torch.no_grad():
+        for parameter in weights.farl.parameters():
+            parameter.fill_(torch.nan)
+    try:
+        run(project)
+    except (FalcoError, ValueError):
+        assert released_files(project) == {}
+    assert leaks(released_files(project), made.originals) == []
+
+
+def conceal_nothing(pixels: np.ndarray, box: np.ndarray, how: Concealment) -> Pasted:
+    return Pasted(pixels.copy(), conceal(pixels, box, how).region)
+
+
+def conceal_beside(pixels: np.ndarray, box: np.ndarray, how: Concealment) -> Pasted:
+    return conceal(pixels, box + np.array([1, 0, 1, 0]) * (box[2] - box[0]) * 1.2, how)
+
+
+def conceal_beside_claiming_the_face(pixels: np.ndarray, box: np.ndarray, how: Concealment) -> Pasted:
+    return Pasted(conceal_beside(pixels, box, how).pixels, conceal(pixels, box, how).region)
+
+
+def conceal_by(change: Callable[[np.ndarray], np.ndarray]) -> Callable[..., Pasted]:
+    """A concealment that changes the head instead of hiding it."""
+
+    def concealed(pixels: np.ndarray, box: np.ndarray, how: Concealment) -> Pasted:
+        region = conceal(pixels, box, how).region
+        rows, columns = (np.flatnonzero(region.any(axis=axis)) for axis in (1, 0))
+        head = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+        result = pixels.copy()
+        result[head] = np.where(region[head][..., None], change(pixels[head]), pixels[head])
+        return Pasted(result, region)
+
+    return concealed
+
+
+CONCEALMENTS: dict[str, Callable[..., Pasted]] = {
+    "nothing": conceal_nothing,
+    "beside": conceal_beside,
+    "beside, claiming the face": conceal_beside_claiming_the_face,
+    "mirrored": conceal_by(lambda head: head[:, ::-1]),
+    "upside down": conceal_by(lambda head: head[::-1, ::-1]),
+    "blurred": conceal_by(
+        lambda head: cv2.resize(cv2.resize(head, (20, 20), interpolation=cv2.INTER_AREA), head.shape[1::-1])
+    ),
+    "shifted": conceal_by(lambda head: np.roll(head, len(head) // 5, axis=0)),
+    "negative": conceal_by(lambda head: 255 - head),
+}
+
+
+@pytest.mark.parametrize("way", CONCEALMENTS)
+def test_a_concealment_that_does_not_conceal(
+    made: Made, project: Path, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    conceal_all(project)
+    monkeypatch.setattr(falco_core.ladder, "conceal", CONCEALMENTS[way])
+    attempt(project)
+    assert released_files(project) == {}
+
+
+def test_a_mosaic_that_is_too_fine(made: Made, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    conceal_all(project)
+    monkeypatch.setattr("falco_core.faces.conceal.CELLS", 40)
+    monkeypatch.setattr("falco_core.faces.conceal.SMALLEST_CELL", 1)
+    attempt(project)
+    assert leaks(released_files(project), made.originals) == []
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_a_finder_that_is_blind_in_one_view(
+    made: Made, project: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    views = falco_core.faces.find.views_of
+    monkeypatch.setattr(
+        "falco_core.faces.find.views_of",
+        lambda pixels: (view for at, view in enumerate(views(pixels)) if at != number),
+    )
+    shutil.rmtree(project / ".falco/items/align")
+    attempt(project, (*MAKING, *JUDGING))
+    assert leaks(released_files(project), made.originals) == []
+
+
+def blind(monkeypatch: pytest.MonkeyPatch, misses: Callable[[Finder, np.ndarray], bool]) -> None:
+    """Let the finder miss the last face of every photo with two where `misses` says so."""
+    find = Finder.find
+
+    def half_blind(self: Finder, pixels: np.ndarray) -> list[FoundFace]:
+        faces = find(self, pixels)
+        return faces[:1] if len(faces) == 2 and misses(self, pixels) else faces
+
+    monkeypatch.setattr(Finder, "find", half_blind)
+
+
+def test_a_face_that_only_the_second_look_sees(made: Made, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = Project.open(project).params.align.detection_threshold
+    blind(monkeypatch, lambda finder, pixels: finder._threshold == first)
+    shutil.rmtree(project / ".falco/items/align")
+    attempt(project, (*MAKING, *JUDGING))
+    assert leaks(released_files(project), made.originals) == []
+    assert set(released_files(project)) == {"open_sky.png", "park_bench.jpg"}
+    causes = [row["cause"] for row in read_table(project / "data/composed/checks.parquet", CHECKS)]
+    assert "missed_at_first" in causes
+
+
+def test_a_face_that_is_only_seen_in_the_finished_photo(
+    made: Made, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = made.pixels("park_bench.jpg")
+    blind(monkeypatch, lambda finder, pixels: np.array_equal(pixels, bench))
+    shutil.rmtree(project / ".falco/items/align")
+    attempt(project, (*MAKING, *JUDGING))
+    assert leaks(released_files(project), made.originals) == []
+    assert "missed_at_first" in [row["cause"] for row in read_table(project / "data/composed/checks.parquet", CHECKS)]
+
+
+class Encoders:
+    """Ways to write a file that is not what was drawn."""
+
+    def __init__(self, made: Made) -> None:
+        self._photos = {original.pixels.shape: original for original in made.originals}
+        self.swapped = forged("somebody else's", made.originals, made.crops, made.new)
+
+    def the_original(self, photo: Photo) -> bytes:
+        return encode_photo(replace(photo, pixels=self._photos[photo.pixels.shape].pixels))
+
+    def another_photo(self, photo: Photo) -> bytes:
+        (other,) = (original for shape, original in self._photos.items() if shape != photo.pixels.shape)
+        return encode_photo(replace(photo, pixels=other.pixels))
+
+    def another_photo_of_this_size(self, photo: Photo) -> bytes:
+        (other,) = (original for shape, original in self._photos.items() if shape != photo.pixels.shape)
+        return encode_photo(replace(photo, pixels=cv2.resize(other.pixels, photo.pixels.shape[1::-1])))
+
+    def the_original_in_the_corner(self, photo: Photo) -> bytes:
+        pixels, face = photo.pixels.copy(), self._photos[photo.pixels.shape]
+        pixels[:CORNER, :CORNER] = inset(face)
+        return encode_photo(replace(photo, pixels=pixels))
+
+    def somebody_elses_face(self, photo: Photo) -> bytes:
+        swapped = next(face for face in self.swapped if face.pixels.shape == photo.pixels.shape)
+        corners = np.rint(swapped.quad).astype(np.int32)
+        place = np.zeros(photo.pixels.shape[:2], dtype=np.uint8)
+        cv2.fillConvexPoly(place, corners, 1)
+        return encode_photo(replace(photo, pixels=np.where(place[..., None] > 0, swapped.pixels, photo.pixels)))
+
+
+CORNER = 110
+
+
+def inset(face: Original) -> np.ndarray:
+    """The face, as large as fits into the corner."""
+    (left, top), (right, bottom) = (np.clip(face.quad[corner].round().astype(int), 0, None) for corner in (0, 2))
+    return cv2.resize(face.pixels[top:bottom, left:right], (CORNER, CORNER), interpolation=cv2.INTER_AREA)
+
+
+@pytest.mark.parametrize(
+    "way",
+    [
+        "the_original",
+        "another_photo",
+        "another_photo_of_this_size",
+        "the_original_in_the_corner",
+        "somebody_elses_face",
+    ],
+)
+def test_an_encoder_that_writes_something_else(
+    made: Made, project: Path, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    monkeypatch.setattr(falco_core.ladder, "encode_photo", getattr(Encoders(made), way))
+    attempt(project)
+    assert released_files(project) == {}
+
+
+@pytest.mark.parametrize("trouble", [RuntimeError, KeyboardInterrupt])
+@pytest.mark.parametrize("place", ["falco_core.ladder.encode_photo", "tasks.compose.write_table", "tasks.validate.run"])
+def test_a_crash_before_the_release(
+    made: Made, project: Path, monkeypatch: pytest.MonkeyPatch, place: str, trouble: type[BaseException]
+) -> None:
+    def crash(*_: Any, **__: Any) -> Any:
+        raise trouble("power cut")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(place, crash)
+        try:
+            run(project)
+        except trouble:
+            with pytest.raises((ProjectError, OSError)):
+                run(project, ["release"])
+    assert released_files(project) == {}
+    run(project)
+    assert set(released_files(project)) == {"open_sky.png", "park_bench.jpg"}
+    assert leaks(released_files(project), made.originals) == []
+
+
+def test_a_crash_between_the_photos(made: Made, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    compose, calls = Climb.compose, []
+
+    def second_crashes(climb: Climb, photo: Photo, *args: Any, **more: Any) -> Any:
+        calls.append(photo)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return compose(climb, photo, *args, **more)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Climb, "compose", second_crashes)
+        with pytest.raises(KeyboardInterrupt):
+            run(project)
+    assert released_files(project) == {}
+    run(project)
+    assert set(released_files(project)) == {"open_sky.png", "park_bench.jpg"}
+
+
+def test_composed_photos_that_were_not_validated(made: Made, project: Path) -> None:
+    run(project)
+    planted = forged("somebody else's", made.originals, made.crops, made.new)
+    draw(project, made, [face.crop for face in planted])
+    run(project, ["compose"])
+    shutil.rmtree(project / "release")
+    with pytest.raises(ProjectError):
+        run(project, ["release"])
+    assert leaks(released_files(project), (*made.originals, *planted)) == []
+
+
+@pytest.mark.parametrize("photo", ["open_sky.png", "park_bench.jpg"])
+def test_a_composed_file_that_is_swapped(made: Made, project: Path, photo: str) -> None:
+    run(project, ["compose", "validate"])
+    other = next(original.photo for original in made.originals if original.photo != photo)
+    for source in (photo, other):
+        shutil.copyfile(made.root.parent / "photos" / source, project / "data/composed/photos" / photo)
+        with pytest.raises(ProjectError, match="not the file that was judged"):
+            run(project, ["release"])
+        assert released_files(project) == {}
+
+
+def test_a_table_that_calls_a_withheld_photo_composed(made: Made, project: Path) -> None:
+    planted = forged("somebody else's", made.originals, made.crops, made.new)
+    draw(project, made, [face.crop for face in planted])
+    run(project, ["compose", "validate"])
+    write_table(project / "reports/withheld.parquet", [], WITHHELD)
+    with pytest.raises(ProjectError):
+        run(project, ["release"])
+    assert released_files(project) == {}
+
+
+def test_a_row_that_makes_an_original_composed(made: Made, project: Path) -> None:
+    run(project, ["compose", "validate"])
+    data = (made.root.parent / "photos" / "open_sky.png").read_bytes()
+    (project / "data/composed/photos/open_sky.png").write_bytes(data)
+    rows = read_table(project / "data/composed/composed.parquet", COMPOSED)
+    rows = [{**r, "sha256": hashlib.sha256(data).hexdigest()} if r["photo"] == "open_sky.png" else r for r in rows]
+    write_table(project / "data/composed/composed.parquet", rows, COMPOSED)
+    with pytest.raises(ProjectError):
+        run(project, ["release"])
+    assert released_files(project) == {}
