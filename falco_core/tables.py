@@ -88,6 +88,7 @@ CHECKS = pa.schema(
         ("photo", pa.string()),
         ("treatment", pa.string()),  # replaced, concealed, blanked (of one colour: a mosaic was still recognised)
         ("cause", pa.string()),  # why it was concealed; null: it was not
+        ("judged_by", pa.list_(pa.string())),  # the gate's judges that decided on it: those that know such people
         ("anonymized", pa.bool_()),  # it had a new face when the second look first saw it
         ("detected", pa.bool_()),  # a face is found where it was drawn
         ("likeness", pa.float32()),  # of pixels to the original's (falco_core.judges.likeness)

@@ -124,7 +124,8 @@ def _compose(project: Project, work: Work, original: bytes, climb: Climb) -> Ite
     places = [_place(project, spot, names) for spot in work.spots]
     composition = climb.compose(photo, places, name=work.sha256[:16])
     scores = {spot.face: spot.score for spot in work.spots}
-    checks = [_check(outcome, scores.get(outcome.place.face, 0.0)) for outcome in composition.outcomes]
+    gate = tuple(judge.name for judge in climb.look.gate)
+    checks = [_check(outcome, scores.get(outcome.place.face, 0.0), gate) for outcome in composition.outcomes]
     record = {"reason": composition.reason, "detail": composition.detail, "format": photo.format, "checks": checks}
     return Item(_arrays(composition, names), record)
 
@@ -142,12 +143,13 @@ def _arrays(composition: Composition, names: tuple[str, ...]) -> dict[str, np.nd
     return arrays
 
 
-def _check(outcome: FaceOutcome, score: float) -> dict[str, Any]:
+def _check(outcome: FaceOutcome, score: float, gate: tuple[str, ...]) -> dict[str, Any]:
     check, place = outcome.last, outcome.place
     return {
         "face": place.face,
         "treatment": _treatment(place),
         "cause": place.cause,
+        "judged_by": gate if place.gate is None else place.gate,
         "anonymized": outcome.anonymized,
         "detected": check.detected,
         "likeness": check.likeness,

@@ -28,9 +28,12 @@ def impostors(project: Project, checks: Rows, may_go: set[str], gate: tuple[str,
     """Why photos of `may_go` are withheld, without their stage: a new face is nearer to an original of the dataset than
     strangers ever are. checks: all rows of checks.parquet; gate: the judges that decide.
     """
-    chosen = [n for n, check in enumerate(checks) if check["treatment"] == "replaced" and check["photo"] in may_go]
+    new = [n for n, check in enumerate(checks) if check["treatment"] == "replaced" and check["photo"] in may_go]
     found: set[str] = set()
-    for judge in judges_of(project, gate) if chosen else ():
+    for judge in judges_of(project, gate):
+        chosen = [number for number in new if judge.name in checks[number]["judged_by"]]
+        if not chosen:
+            continue
         shown = seen(project, "last", judge.name)[chosen]
         drawn = _drawn(project, judge, [checks[number]["face"] for number in chosen])
         for embeddings, what in ((shown, "face"), (drawn, "what was drawn for face")):

@@ -83,13 +83,19 @@ def _metrics(project: Project, total: int, released: set[str], checks: Rows, rol
 
 
 def _identity(project: Project, checks: Rows, released: set[str], roles: Roles) -> Iterator[IdentityRecord]:
-    new = np.array([check["anonymized"] for check in checks], dtype=bool)
+    all_new = np.array([check["anonymized"] for check in checks], dtype=bool)
     # A face of one colour shows nothing of itself: who knows it knows hair and clothes, which nobody promises to hide.
-    out = np.array([check["photo"] in released and check["treatment"] != "blanked" for check in checks], dtype=bool)
+    all_out = np.array([check["photo"] in released and check["treatment"] != "blanked" for check in checks], dtype=bool)
     for judge in judges_of(project, roles.all):
         first, last, own = (seen(project, when, judge.name) for when in ("first", "last", "original"))
         everyone = gallery(project, judge.name)
         role = roles.role_of(judge.name)
+        if role == "gate":
+            # Among both kinds of people a judge counts those that it knows, and decides on.
+            known = np.array([judge.name in check["judged_by"] for check in checks], dtype=bool)
+            new, out = all_new & known, all_out & known
+        else:
+            new, out = all_new, all_out
         yield from identity_records(judge, role, "composed", Compared(first[new], own[new], everyone))
         yield from identity_records(judge, role, "released", Compared(last[out], own[out], everyone))
 

@@ -85,8 +85,8 @@ class SecondLook:
         """
         self._bundle = bundle
         self._finder = finder
-        self._gate = tuple(gate)
-        self.judges = (*self._gate, *others)
+        self.gate = tuple(gate)
+        self.judges = (*self.gate, *others)
 
     def suspects(self, pixels: np.ndarray) -> list[FoundFace]:
         """All that looks like a face in a photo uint8 [H, W, 3]."""
@@ -95,7 +95,7 @@ class SecondLook:
     def check_judges(self, pixels: np.ndarray, places: Sequence[Place]) -> None:
         """Try the judges of the gate on the original's known faces; raises JudgeError."""
         known = [place for place in places if place.references]
-        for number, judge in enumerate(self._gate if known else ()):
+        for number, judge in enumerate(self.gate if known else ()):
             references = np.stack([place.references[number] for place in known])
             check_judge(judge, pixels, [place.landmarks for place in known], references)
 
@@ -145,7 +145,7 @@ class SecondLook:
         if place.plain and _one_colour(shown, place.box):
             # One colour shows nothing of a face: a judge that knows it knows the hair and the clothes, which stay.
             return None
-        for judge, reference, upright in zip(self._gate, place.references, check.similarities, strict=False):
+        for judge, reference, upright in zip(self.gate, place.references, check.similarities, strict=False):
             if place.gate is not None and judge.name not in place.gate:
                 continue
             if not max(upright, self._disguised(judge, reference, place, shown, found)) < judge.threshold:
