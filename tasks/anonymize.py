@@ -20,6 +20,7 @@ from falco_core.faces.align import landmarks_in_crop
 from falco_core.faces.mask import mask_of_bytes
 from falco_core.images import read_png, write_png
 from falco_core.items import Item
+from falco_core.reasons import Cause
 from falco_core.shards import Shards, write_shards
 from falco_core.tables import ATTEMPTS, FACES, INVERSIONS, OUTCOMES, PAIRS, read_table, write_table
 from tasks.batches import Execute, StageReport, batches_of, fresh_folder, missing
@@ -143,7 +144,8 @@ def _assemble(project: Project, faces: list[Face]) -> int:
             last = made[-1]
             attempts += [{"face": face.face, "attempt": number, **each} for number, each in enumerate(made)]
             outcomes.append({"face": face.face, "attempts": len(made), **last})
-            if last["cause"] is None:
+            # A face that failed is drawn and counted before it is concealed, unless nothing can be drawn.
+            if last["cause"] != Cause.NOT_FINITE:
                 write_png(folder / "crops" / f"{face.face}.png", item.arrays["crop"])
         codes = ({"codes": cache.get(face.key).arrays["code"]} for face in faces)
         write_shards(folder / "arrays", codes)

@@ -52,7 +52,7 @@ BATCH = 4
 
 @dataclass(frozen=True)
 class Spot:
-    """A face of a photo: its rows of data/faces and data/inversions, and why it is concealed, if it is."""
+    """A face of a photo: its rows of data/faces and data/inversions; why it is concealed, or will be (condemned)."""
 
     face: str
     place: int
@@ -63,6 +63,7 @@ class Spot:
     score: float
     gate: tuple[str, ...]
     cause: str | None
+    condemned: str | None
 
 
 @dataclass(frozen=True)
@@ -180,6 +181,7 @@ def _place(project: Project, spot: Spot, judges: tuple[str, ...]) -> Place:
         crop=crop,
         mask=mask,
         gate=spot.gate,
+        condemned=Cause(spot.condemned) if spot.condemned else None,
         cause=Cause(spot.cause) if spot.cause else None,
     )
 
@@ -194,11 +196,13 @@ def _works(project: Project) -> list[Work]:
     spots_of: dict[str, list[Spot]] = defaultdict(list)
     for place, row in enumerate(read_table(project.path(FACES_FOLDER, "faces.parquet"), FACES)):
         face = row["face"]
-        cause = row["cause"] or causes[face]
+        cause, condemned = row["cause"], causes.get(face)
+        if condemned == Cause.NOT_FINITE:
+            cause, condemned = condemned, None
         number = row_of[face]
         box, quad, landmarks = (tuple(row[name]) for name in ("box", "quad", "landmarks"))
         spots_of[row["photo"]].append(
-            Spot(face, place, number, box, quad, landmarks, row["score"], gates[number], cause)
+            Spot(face, place, number, box, quad, landmarks, row["score"], gates[number], cause, condemned)
         )
     return [
         Work(photo["photo"], photo["sha256"], _key(project, photo["sha256"], spots, roles.all), tuple(spots))
@@ -211,7 +215,7 @@ def _key(project: Project, photo_sha256: str, spots: list[Spot], judges: tuple[s
     content = hashlib.sha256(f"{photo_sha256} {judges}".encode())
     arrays = Shards(project.path(INVERSIONS_FOLDER, "arrays"))
     for spot in spots:
-        content.update(f"{spot.quad} {spot.landmarks} {spot.box} {spot.gate} {spot.cause}".encode())
+        content.update(f"{spot.quad} {spot.landmarks} {spot.box} {spot.gate} {spot.cause} {spot.condemned}".encode())
         for judge in judges:
             content.update(arrays.row(reference(judge), spot.row).tobytes())
         if spot.cause is None:

@@ -16,7 +16,8 @@ class Place:
     box: [4] x0 y0 x1 y1, quad: [4, 2] crop quad, landmarks: [5, 2], photo pixels; crop: the new face uint8 [S, S, 3],
     None where it is concealed because of `cause`; mask: [S, S] in 0..1, what of the crop quad the new face covers;
     plain: concealed by one colour, as a mosaic would not do; references: the original's embedding [E] per judge; gate:
-    names of the gate's judges that know such people, None: all of them.
+    names of the gate's judges that know such people, None: all of them; condemned: why a new face will not stay
+    whatever the second look says: it is drawn and judged once all the same, so that every new face is counted.
     """
 
     face: str
@@ -28,6 +29,7 @@ class Place:
     mask: np.ndarray | None = None
     plain: bool = False
     gate: tuple[str, ...] | None = None
+    condemned: Cause | None = None
     cause: Cause | None = None
 
     def __post_init__(self) -> None:

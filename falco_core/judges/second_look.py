@@ -139,6 +139,8 @@ class SecondLook:
         )
 
     def _trouble(self, place: Place, check: FaceCheck, shown: np.ndarray, found: Sequence[FoundFace]) -> Cause | None:
+        if place.crop is not None and place.condemned is not None:
+            return place.condemned
         # Written so that what is no number is trouble.
         if not check.likeness < LIKENESS_LIMIT:
             return Cause.UNCHANGED

@@ -15,7 +15,7 @@ import falco_core.ladder
 from falco_core.anonymize import Outcome, Problem, Solver
 from falco_core.errors import GateError, ParamsError, ProjectError
 from falco_core.faces.compose import Pasted
-from falco_core.judges import recognisers
+from falco_core.judges import Metrics, recognisers
 from falco_core.reasons import Cause
 from falco_core.tables import CHECKS, COMPOSED, OUTCOMES, WITHHELD, read_table
 from flows.project import init_project
@@ -314,3 +314,32 @@ def test_large_faces_are_taken_fewer_at_a_time(project: Path) -> None:
 def test_a_pairing_space_that_the_bundle_lacks_is_named_before_anything_runs(project: Path) -> None:
     with pytest.raises(ParamsError, match=r"pair\.space: bundle random has no clip; choose from farl, recogniser"):
         init_project(project, photos=None, changes={"pair.space": "clip"})
+
+
+def rates(project: Path) -> dict[tuple[str, str], float | None]:
+    """Re-identification rates by judge and scope."""
+    metrics = Metrics.model_validate_json((project / "reports/metrics.json").read_text())
+    return {
+        (record.judge, record.scope): record.rate.value
+        for record in metrics.identity
+        if record.metric.startswith("reid_")
+    }
+
+
+def test_what_the_gate_withholds_changes_its_own_count_and_not_the_auditors(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    init_project(project, photos=None, changes={"judges.audit": ["sface"], "gate.max_reidentification_rate": 1.0})
+    run(project)
+    lenient = rates(project)
+    assert causes(project) == []
+    # A judge that takes everybody for everybody: nothing new may stay.
+    monkeypatch.setattr(StrokeJudge, "threshold", -1.0)
+    shutil.rmtree(project / ".falco/items")
+    init_project(project, photos=None, changes={"gate.allow_unknown": True})
+    run(project)
+    strict = rates(project)
+    assert causes(project) == [Cause.STILL_RECOGNISABLE] * 4
+    assert (lenient["rendered_heldout", "composed"], strict["rendered_heldout", "composed"]) == (0.0, 1.0)
+    assert lenient["sface", "composed"] == strict["sface", "composed"] is not None
+    assert strict["rendered_heldout", "released"] is None, "faces of one colour are nobody's to recognise"
