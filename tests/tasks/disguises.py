@@ -62,6 +62,7 @@ DISGUISES: dict[str, Disguise] = {
     "turned by 90 degrees": lambda crop, new, other, scale: np.rot90(crop),
     "blurred to 16 pixels": lambda crop, new, other, scale: blurred(crop, 16),
     "blurred to 32 pixels": lambda crop, new, other, scale: blurred(crop, 32),
+    "negative": lambda crop, new, other, scale: 255 - crop,
     "with noise": lambda crop, new, other, scale: noisy(crop),
     "8 levels": lambda crop, new, other, scale: crop // 32 * 32 + 16,
     "shifted by 40 pixels": lambda crop, new, other, scale: moved(crop, by=40 * scale),
