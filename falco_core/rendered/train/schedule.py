@@ -79,8 +79,9 @@ class Training:
     def _restore(self) -> None:
         kept = torch.load(self._path, weights_only=True)
         self._used, self._number = kept["used"], kept["number"]
-        for name, part in self._parts.items():
-            part.load_state_dict(kept["states"][name])
+        # A checkpoint that was handed on without its optimizers goes on with fresh ones.
+        for name in self._parts.keys() & kept["states"].keys():
+            self._parts[name].load_state_dict(kept["states"][name])
 
 
 def _thread_seconds() -> float:
