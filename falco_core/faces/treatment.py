@@ -8,6 +8,12 @@ from falco_core.faces.find import FoundFace, is_cut, turned_away
 from falco_core.reasons import Cause
 
 
+SURE_LANDMARKS = 0.8
+"""MTCNN's probability from which its landmarks are exact enough to align by (docs/finding.md); CenterFace's never are
+on turned faces.
+"""
+
+
 @dataclass(frozen=True)
 class Limits:
     """From where on the generator replaces a face."""
@@ -34,8 +40,7 @@ def why_concealed(face: FoundFace, shape: tuple[int, ...], covered: float, limit
         return Cause.CUT
     if not turned_away(face.landmarks) <= limits.most_turned:
         return Cause.TURNED_AWAY
-    if not face.mtcnn_score > 0:
-        # Nobody but CenterFace sees it, and its landmarks are no good for turned faces.
+    if not face.mtcnn_score >= SURE_LANDMARKS:
         return Cause.DOUBTFUL
     if not covered <= limits.most_covered:
         return Cause.COVERED

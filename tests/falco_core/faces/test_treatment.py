@@ -34,6 +34,7 @@ def face(
         (face(top=480, height=120), 0.0, Cause.CUT),
         (face(nose=0.69), 0.0, Cause.TURNED_AWAY),
         (face(mtcnn=0.0), 0.0, Cause.DOUBTFUL),
+        (face(mtcnn=0.7), 0.0, Cause.DOUBTFUL),
         (face(), 0.3, Cause.COVERED),
         (face(), float("nan"), Cause.COVERED),
     ],
