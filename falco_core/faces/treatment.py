@@ -7,7 +7,6 @@ import numpy as np
 from falco_core.faces.find import FoundFace, is_cut, turned_away
 from falco_core.reasons import Cause
 
-
 SURE_LANDMARKS = 0.8
 """MTCNN's probability from which its landmarks are exact enough to align by (docs/finding.md); CenterFace's never are
 on turned faces.

@@ -6,7 +6,17 @@ from flows.doctor import examine
 def test_the_doctor_finds_everything_in_a_sound_installation() -> None:
     findings = {finding.subject: finding for finding in examine()}
     assert all(finding.ok for finding in findings.values() if finding.needed), findings
-    assert {"python", "torch", "prefect", "dvc", "device", "face finder", "judge dlib", "judge sface", "bundle mini"} <= set(findings)
+    assert {
+        "python",
+        "torch",
+        "prefect",
+        "dvc",
+        "device",
+        "face finder",
+        "judge dlib",
+        "judge sface",
+        "bundle mini",
+    } <= set(findings)
 
 
 def test_the_doctor_says_what_is_missing_and_how_to_get_it(monkeypatch) -> None:  # type: ignore[no-untyped-def]
