@@ -109,7 +109,9 @@ def _notices(gate: Sequence[JudgeName], audit: Sequence[JudgeName], kind: Judged
     found = []
     if kind == "unsure":
         missing = [people for people in ("real", "rendered") if people not in {KNOWS[name] for name in gate}]
-        found.append("the photos show real and rendered people, or neither clearly: all gate judges decide")
+        found.append(
+            "the photos show both kinds of people, or neither clearly: each face is judged by those that know such people"
+        )
         found += [f"no judge of the gate ({', '.join(gate)}) knows {people} people" for people in missing]
     elif kind not in {KNOWS[name] for name in gate}:
         found.append(f"no judge of the gate ({', '.join(gate)}) knows {kind} people: its numbers prove little")
