@@ -26,7 +26,7 @@ from falco_core.images import Photo, encode_photo, read_png, write_png
 from falco_core.judges.dlib_judge import DlibJudge
 from falco_core.judges.recognisers import BundleJudge
 from falco_core.ladder import Climb
-from falco_core.shards import Shards, write_shards
+from falco_core.shards import write_shards
 from falco_core.tables import CHECKS, COMPOSED, FACES, OUTCOMES, WITHHELD, read_table, write_table
 from flows.project import init_project
 from flows.stage import run_stage
@@ -218,6 +218,13 @@ def test_a_paste_that_leaves_the_original(made: Made, project: Path, monkeypatch
     assert leaks(released_files(project), made.originals) == []
 
 
+def test_masks_of_nothing(made: Made, project: Path) -> None:
+    draw(project, made, made.new)
+    change_arrays(project / "data/faces/arrays", lambda name, rows: np.zeros_like(rows))
+    attempt(project)
+    assert leaks(released_files(project), made.originals) == []
+
+
 REFERENCES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "of another face": lambda rows: np.roll(rows, 1, axis=0),
     "negated": lambda rows: -rows,
@@ -230,24 +237,24 @@ REFERENCES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 @pytest.mark.parametrize("way", REFERENCES)
 def test_references_that_are_damaged(made: Made, project: Path, monkeypatch: pytest.MonkeyPatch, way: str) -> None:
     draw(project, made, made.new)
-    folder = project / "data/inversions/arrays"
-    arrays = {name: np.concatenate(list(Shards(folder).chunks(name))) for name in array_names(folder)}
-    for name in arrays:
-        # dlib's tell which kind of people these are, and with it who judges.
-        if name.startswith("judge_") and name != "judge_dlib":
-            arrays[name] = REFERENCES[way](arrays[name])
-    shutil.rmtree(folder)
-    count = len(made.originals)
-    write_shards(folder, [{name: array[row] for name, array in arrays.items()} for row in range(count)])
+    # dlib's tell which kind of people these are, and with it who judges.
+    damaged = {f"judge_{name}" for name in ("recogniser", "rendered_heldout", "sface")}
+    change_arrays(
+        project / "data/inversions/arrays", lambda name, rows: REFERENCES[way](rows) if name in damaged else rows
+    )
     monkeypatch.setattr(falco_core.ladder, "paste", Pastes().nothing)
     with pytest.raises(JudgeError):
         run(project)
     assert released_files(project) == {}
 
 
-def array_names(folder: Path) -> list[str]:
+def change_arrays(folder: Path, change: Callable[[str, np.ndarray], np.ndarray]) -> None:
+    """Write what `change` makes of every array of a shard folder, by its name."""
     with safe_open(next(folder.glob("part-*.safetensors")), framework="numpy") as shard:
-        return list(shard.keys())
+        arrays = {name: change(name, shard.get_tensor(name)) for name in shard.keys()}  # noqa: SIM118
+    shutil.rmtree(folder)
+    count = len(next(iter(arrays.values())))
+    write_shards(folder, [{name: array[row] for name, array in arrays.items()} for row in range(count)])
 
 
 def test_judges_that_say_the_same_of_every_finished_photo(
