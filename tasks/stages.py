@@ -91,7 +91,7 @@ _MAKING: tuple[Stage, ...] = (
     ),
     Stage(
         name="compose",
-        version=2,
+        version=3,
         reads=(PHOTOS, FACES, INVERSIONS, ANONYMIZED),
         writes=(COMPOSED,),
         params=(*_FINDING, "compose.otherwise", "compose.suspicion", *_JUDGING),

@@ -55,8 +55,8 @@ class FaceCheck:
     """What the second look saw of one drawn face.
 
     detected: a face is found where it was drawn; likeness: of its pixels, or of the crop that was drawn, to the
-    original's; farl_cosine: of FaRL's
-    embeddings; embeddings: [E] per judge, in the order of `SecondLook.judges`; similarities: to the original's.
+    original's; farl_cosine: of FaRL's embeddings; embeddings: [E] per judge, in the order of `SecondLook.judges`;
+    similarities: to the original's.
     """
 
     detected: bool
