@@ -110,7 +110,7 @@ def _notices(gate: Sequence[JudgeName], audit: Sequence[JudgeName], kind: Judged
     if kind == "unsure":
         missing = [people for people in ("real", "rendered") if people not in {KNOWS[name] for name in gate}]
         found.append(
-            "the photos show both kinds of people, or neither clearly: each face is judged by those that know such people"
+            "the photos show both kinds of people, or neither clearly: each face is judged by who knows such people"
         )
         found += [f"no judge of the gate ({', '.join(gate)}) knows {people} people" for people in missing]
     elif kind not in {KNOWS[name] for name in gate}:
