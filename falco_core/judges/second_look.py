@@ -16,7 +16,7 @@ from falco_core.faces.align import crop_quad, extract_crop, landmarks_in_crop
 from falco_core.faces.centerface import overlaps
 from falco_core.faces.find import FoundFace
 from falco_core.faces.place import Drawing, Place, sound_landmarks
-from falco_core.judges.likeness import LIKENESS_LIMIT, pixel_likeness
+from falco_core.judges.likeness import LIKENESS_LIMIT, is_copy, pixel_likeness
 from falco_core.judges.recognisers import Judge
 from falco_core.judges.self_check import check_judge
 from falco_core.judges.similarity import similarity
@@ -54,9 +54,9 @@ class Finds(Protocol):
 class FaceCheck:
     """What the second look saw of one drawn face.
 
-    detected: a face is found where it was drawn; likeness: of its pixels, or of the crop that was drawn, to the
-    original's; farl_cosine: of FaRL's embeddings; embeddings: [E] per judge, in the order of `SecondLook.judges`;
-    similarities: to the original's.
+    detected: a face is found where it was drawn; likeness: of its pixels to the original's, 1 if the crop that was
+    drawn is the original itself; farl_cosine: of FaRL's embeddings; embeddings: [E] per judge, in the order of
+    `SecondLook.judges`; similarities: to the original's.
     """
 
     detected: bool
@@ -134,7 +134,7 @@ class SecondLook:
             farl = self._bundle.farl.embed(to_tensor(np.stack([before, after])).to(self._bundle.device)).cpu().numpy()
         return FaceCheck(
             detected=any(_within(face, place) for face in found),
-            likeness=max(pixel_likeness(before, after), _drawn_likeness(before, place)),
+            likeness=1.0 if _drawn_again(before, place) else pixel_likeness(before, after),
             farl_cosine=float((farl[0] * farl[1]).sum()),
             embeddings=embeddings,
             similarities=tuple(
@@ -175,9 +175,9 @@ class SecondLook:
         return float(similarity(judge.measure, np.stack(embeddings), known).max())
 
 
-def _drawn_likeness(before: np.ndarray, place: Place) -> float:
-    """Likeness of the crop that was drawn: light, mask and edge, which would disguise an original, come afterwards."""
-    return 0.0 if place.crop is None else pixel_likeness(before, place.crop)
+def _drawn_again(before: np.ndarray, place: Place) -> bool:
+    """Whether the crop that was drawn is the original itself."""
+    return place.crop is not None and is_copy(before, place.crop)
 
 
 def _one_colour(shown: np.ndarray, box: np.ndarray) -> bool:

@@ -8,7 +8,7 @@ from PIL import Image, ImageOps
 
 from falco_core.faces.align import crop_quad, extract_crop
 from falco_core.faces.detect import Detector
-from falco_core.judges.likeness import LIKENESS_LIMIT, pixel_likeness
+from falco_core.judges.likeness import LIKENESS_LIMIT, is_copy, pixel_likeness
 
 SIZE = 128
 
@@ -62,3 +62,29 @@ def test_one_colour_is_like_nothing(crops: list[np.ndarray]) -> None:
     assert pixel_likeness(plain, crops[0]) == 0.0
     assert pixel_likeness(crops[0], plain) < 0.5
     assert pixel_likeness(plain, plain) == 0.0
+
+
+COPIES = {
+    **SAME,
+    "negative": lambda crop: 255 - crop,
+    "blurred to 16 pixels": blurred_to(16),
+    "its left half beside another face": None,
+    "its eyes above another face's mouth": None,
+}
+
+
+@pytest.mark.parametrize("way", COPIES)
+def test_a_drawn_crop_that_is_the_original_is_a_copy(crops: list[np.ndarray], way: str) -> None:
+    middle = SIZE // 2
+    for crop, other in zip(crops, [*crops[1:], crops[0]], strict=True):
+        if way == "its left half beside another face":
+            drawn = np.concatenate([crop[:, :middle], other[:, middle:]], axis=1)
+        elif way == "its eyes above another face's mouth":
+            drawn = np.concatenate([crop[: round(0.68 * SIZE)], other[round(0.68 * SIZE) :]])
+        else:
+            drawn = np.ascontiguousarray(COPIES[way](crop))  # type: ignore[misc]
+        assert is_copy(crop, drawn)
+
+
+def test_another_face_is_no_copy(crops: list[np.ndarray]) -> None:
+    assert not any(is_copy(one, other) for one in crops for other in crops if one is not other)
