@@ -251,3 +251,22 @@ def test_both_sides_of_a_rare_attribute_weigh_as_much() -> None:
     entropy = balanced_entropy(torch.zeros(4, 1), truth, share=truth.mean(dim=0))[:, 0]
     assert float(entropy[0]) == pytest.approx(float(entropy[1:].sum()))
     assert float(entropy.mean()) == pytest.approx(math.log(2))
+
+
+def test_a_checkpoint_handed_on_without_its_optimizer_goes_on(tmp_path: Path) -> None:
+    layer = nn.Linear(2, 2)
+    parts = {"layer": layer, "optimizer": torch.optim.Adam(layer.parameters())}
+    list(Training(tmp_path / "x.pt", parts, minutes=0.001, learning_rate=1e-3).steps())
+    kept = torch.load(tmp_path / "x.pt", weights_only=True)
+    del kept["states"]["optimizer"]
+    kept["states"]["layer"] = {name: value.half() for name, value in kept["states"]["layer"].items()}
+    torch.save(kept, tmp_path / "x.pt")
+    other = nn.Linear(2, 2)
+    again = Training(
+        tmp_path / "x.pt",
+        {"layer": other, "optimizer": torch.optim.Adam(other.parameters())},
+        minutes=0.002,
+        learning_rate=1e-3,
+    )
+    torch.testing.assert_close(other.weight, kept["states"]["layer"]["weight"].float())
+    assert next(again.steps()).number == kept["number"]
