@@ -81,10 +81,11 @@ def look(
     drawn: np.ndarray = DRAWN,
     judge: PatchJudge | None = None,
     others: tuple[PatchJudge, ...] = (),
+    change: Callable[[Place], Place] = lambda place: place,
 ) -> Findings:
     judge = judge or PatchJudge()
     asked = SecondLook(bundle, FixedFinder(*sees), gate=[judge], others=others)
-    drawing = Drawing(Photo(shown, "PNG"), places(1 + len(others)), drawn)
+    drawing = Drawing(Photo(shown, "PNG"), tuple(map(change, places(1 + len(others)))), drawn)
     return asked.look(ORIGINAL, shown, drawing, suspects)
 
 
@@ -163,6 +164,27 @@ def test_what_does_not_judge_only_counts(bundle: Bundle) -> None:
     findings = look(bundle, others=(Says(lambda row: known),))
     assert findings.clean
     assert findings.checks[0].similarities[1] == pytest.approx(1.0)
+
+
+def test_a_drawn_crop_that_is_the_original_is_in_trouble_whatever_is_seen_of_it(bundle: Bundle) -> None:
+    def original(place: Place) -> Place:
+        return replace(place, crop=255 - extract_crop(ORIGINAL, place.quad, 64)[:, ::-1])
+
+    assert look(bundle, change=original).troubles == (Cause.UNCHANGED, Cause.UNCHANGED)
+
+
+def test_one_colour_is_believed_where_it_is_seen(bundle: Bundle) -> None:
+    def plain(place: Place) -> Place:
+        return replace(place, crop=None, mask=None, cause=Cause.UNCHANGED, plain=True)
+
+    known = PatchJudge().embed(ORIGINAL, [LANDMARKS[0]])[0]
+    shown = SHOWN.copy()
+    shown[:, :SIDE] = 128
+    findings = look(bundle, shown, judge=Says(lambda row: known), change=plain)
+    assert findings.troubles == (None, None)
+    known = PatchJudge().embed(ORIGINAL, [LANDMARKS[1]])[0]
+    findings = look(bundle, shown, judge=Says(lambda row: known), change=plain)
+    assert findings.troubles == (None, Cause.STILL_RECOGNISABLE)
 
 
 def test_a_suspect_that_nobody_drew_over_is_missed(bundle: Bundle) -> None:
