@@ -5,16 +5,19 @@ import pytest
 
 from falco_core.datasets.release import Manifest, ReleaseFile, opaque_name, write_release
 from falco_core.errors import ProjectError
+from falco_core.judges.metrics import Faces, Judged, Mean, Photos, Rate
 
 MANIFEST = Manifest(
     falco="0",
     bundle="mini 1",
     params="d",
-    photos_released=1,
-    photos_withheld=0,
-    reidentification_rate=0.0,
-    recogniser_similarity=None,
-    attribute_similarity=None,
+    margin=0.0,
+    photos=Photos(total=1, released=1, withheld=0),
+    faces=Faces(replaced=1, concealed=0, causes={}),
+    judges=Judged(people="real", gate=("dlib",), audit=(), notices=()),
+    identity=(),
+    first_attempts_recognised=Rate.of(0, 1),
+    attribute_similarity=Mean.of([0.9]),
 )
 
 
