@@ -6,7 +6,7 @@ import pytest
 from falco_core.errors import ProjectError
 from falco_core.tables import PAIRS, WITHHELD, read_table, write_table
 
-ROWS = [{"face": "a", "fake": 3, "distance": 0.5}, {"face": "b", "fake": 1, "distance": 0.25}]
+ROWS = [{"face": "a", "fakes": [3, 4], "distances": [0.5, 0.75]}, {"face": "b", "fakes": [1], "distances": [0.25]}]
 
 
 def test_rows_come_back_in_order_and_equal_rows_give_equal_bytes(tmp_path: Path) -> None:
@@ -24,7 +24,7 @@ def test_a_missing_column_is_an_error_and_leaves_no_file(tmp_path: Path) -> None
 
 def test_a_value_of_the_wrong_type_is_an_error(tmp_path: Path) -> None:
     with pytest.raises((pa.ArrowInvalid, pa.ArrowTypeError)):
-        write_table(tmp_path / "t.parquet", [{"face": "a", "fake": "x", "distance": 0.0}], PAIRS)
+        write_table(tmp_path / "t.parquet", [{"face": "a", "fakes": ["x"], "distances": [0.0]}], PAIRS)
 
 
 def test_another_versions_table_is_refused(tmp_path: Path) -> None:
