@@ -99,13 +99,6 @@ def face_oval(landmarks: np.ndarray) -> Oval:
     )
 
 
-def oval_mask(oval: Oval, positions: np.ndarray, feather: float) -> np.ndarray:
-    """1 inside the oval, smoothly to 0 over `feather` pixels outside of it: [h, w]."""
-    nearest = min(oval.half_width, oval.up_size, oval.down_size)
-    way = np.clip((oval.distance(positions) - 1.0) * nearest / max(feather, 1e-6), 0.0, 1.0)
-    return (1.0 - way * way * (3.0 - 2.0 * way)).astype(np.float32)
-
-
 @dataclass(frozen=True)
 class MaskQuality:
     """How well a mask covers its face: the share of the face oval's inner part that it leaves out."""

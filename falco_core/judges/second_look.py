@@ -117,16 +117,14 @@ class SecondLook:
         in the original.
         """
         found = self.suspects(shown)
-        checks = tuple(self._check(original, shown, place, drawing, found) for place in drawing.places)
+        checks = tuple(self._check(original, shown, place, found) for place in drawing.places)
         troubles = tuple(
             self._trouble(place, check, shown, found) for place, check in zip(drawing.places, checks, strict=True)
         )
         missed = [face for face in (*suspects, *found) if _survives(face, original, shown, drawing)]
         return Findings(checks, troubles, tuple(missed))
 
-    def _check(
-        self, original: np.ndarray, shown: np.ndarray, place: Place, drawing: Drawing, found: Sequence[FoundFace]
-    ) -> FaceCheck:
+    def _check(self, original: np.ndarray, shown: np.ndarray, place: Place, found: Sequence[FoundFace]) -> FaceCheck:
         size = self._bundle.spec.resolution
         before, after = (extract_crop(pixels, place.quad, size) for pixels in (original, shown))
         embeddings = tuple(judge.embed(shown, [place.landmarks])[0] for judge in self.judges)
