@@ -28,7 +28,7 @@ test-slow: setup
 # Trains the mini bundle from nothing: about 3 hours on 2 cores, or half an hour on a GPU (make bundle BUDGET=gpu).
 BUDGET ?= cpu
 bundle: setup
-	$(BIN)/python -m falco_core.rendered.train all --work .falco/train --budget $(BUDGET)
+	$(BIN)/python -m falco_rendered.train all --work .falco/train --budget $(BUDGET)
 
 lock:
 	$(PYTHON) -m venv --clear .venv-lock

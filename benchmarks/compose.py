@@ -25,8 +25,8 @@ from falco_core.faces.align import crop_quad, extract_crop, landmarks_in_crop
 from falco_core.faces.compose import Pasted, paste
 from falco_core.faces.detect import Detector
 from falco_core.faces.mask import face_mask
-from falco_core.images import decode_photo
-from falco_core.tensors import to_pixels, to_tensor
+from falco_core.photos.codec import decode_photo
+from falco_core.photos.tensors import to_pixels, to_tensor
 
 SIZE = 256
 EDGE = 0.06

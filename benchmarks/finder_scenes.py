@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
-from falco_core.rendered.backdrops import BACKDROPS
-from falco_core.rendered.parameters import Values, sample_latents
-from falco_core.rendered.renderer import render_portrait
+from falco_rendered.backdrops import BACKDROPS
+from falco_rendered.parameters import Values, sample_latents
+from falco_rendered.renderer import render_portrait
 
 FACE = 0.26
 """Width of a face's box over the side of its portrait; its height is TALL times that."""

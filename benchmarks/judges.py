@@ -19,17 +19,18 @@ import torch
 
 from falco_core.bundles.bundle import Bundle, load_bundle
 from falco_core.faces.detect import Detector
-from falco_core.images import load_photo
 from falco_core.judges.kind import CENTRE, kind_of_people, kinds_of_faces
 from falco_core.judges.recognisers import judge_named
 from falco_core.judges.similarity import similarity_matrix
-from falco_core.rendered.dataset import People
-from falco_core.rendered.renderer import render_aligned
-from falco_core.rendered.sensor import photograph
-from falco_core.tensors import to_pixels
+from falco_core.photos.codec import load_photo
+from falco_core.photos.tensors import to_pixels
+from falco_rendered.dataset import People
+from falco_rendered.demo import demo_photos
+from falco_rendered.renderer import render_aligned
+from falco_rendered.sensor import photograph
 
 JUDGES = ("dlib", "sface", "rendered_heldout", "recogniser")
-DEMO = Path(__file__).parents[1] / "falco_core" / "rendered" / "demo_photos"
+DEMO = demo_photos()
 SEED = 9100
 TAIL = 1e-3
 """Share of the most alike strangers from which the rest of the tail is extrapolated."""

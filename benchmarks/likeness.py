@@ -24,11 +24,11 @@ from falco_core.faces.compose import paste
 from falco_core.faces.conceal import Concealment, conceal
 from falco_core.faces.find import Finder
 from falco_core.faces.mask import face_mask
-from falco_core.images import load_photo
 from falco_core.judges.likeness import LIKENESS_LIMIT, pixel_likeness
-from falco_core.params import AnonymizeParams
-from falco_core.tensors import to_pixels, to_tensor
-from flows.project import demo_photos
+from falco_core.photos.codec import load_photo
+from falco_core.photos.tensors import to_pixels, to_tensor
+from falco_core.project.params import AnonymizeParams
+from falco_rendered.demo import demo_photos
 
 SIZE = 128
 SMALLEST = 40

@@ -10,8 +10,8 @@ from prefect import flow, get_run_logger, task
 from prefect.client.orchestration import get_client
 
 from falco_core.errors import FalcoError, ProjectError
-from tasks.project import Project
-from tasks.stages import STAGES
+from falco_core.project.folder import Project
+from falco_core.project.stages import STAGES
 
 
 class StageFailed(FalcoError):

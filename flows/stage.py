@@ -12,9 +12,10 @@ from prefect.settings import PREFECT_API_URL
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from falco_core.errors import FalcoError
+from falco_core.project.folder import Project
+from falco_core.project.pins import check_pins
+from falco_core.project.stages import STAGES, stage_named
 from tasks.batches import BatchTask, Execute, StageReport, execute_here, progress_line
-from tasks.project import Project, check_pins
-from tasks.stages import STAGES, stage_named
 
 
 def run_stage(name: str, root: Path, execute: Execute) -> StageReport:

@@ -2,11 +2,11 @@
 
 from falco_core.judges import Metrics
 from falco_core.judges.gate import reservations
+from falco_core.project.folder import Project
+from falco_core.project.stages import METRICS, OUTCOMES, RELEASE, REPORT, SHEETS
+from falco_core.project.stages import WITHHELD as WITHHELD_TABLE
 from falco_core.report.page import headline
-from falco_core.tables import WITHHELD, read_table
-from tasks.project import Project
-from tasks.stages import METRICS, OUTCOMES, RELEASE, REPORT, SHEETS
-from tasks.stages import WITHHELD as WITHHELD_TABLE
+from falco_core.store.tables import WITHHELD, read_table
 
 HEADLINES = 5
 

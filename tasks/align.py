@@ -14,22 +14,22 @@ import numpy as np
 import torch
 from prefect import task
 
-from falco_core.datasets.folder import PHOTO_SUFFIXES, list_photos
 from falco_core.errors import ProjectError, UnreadablePhoto
 from falco_core.faces.align import crop_quad, extract_crop, landmarks_in_crop
 from falco_core.faces.find import Finder
 from falco_core.faces.mask import face_mask, mask_to_bytes
 from falco_core.faces.place import sound_landmarks
 from falco_core.faces.treatment import Limits, why_concealed
-from falco_core.images import Photo, decode_photo, write_png
-from falco_core.items import Item
+from falco_core.photos.codec import Photo, decode_photo, write_png
+from falco_core.photos.folder import PHOTO_SUFFIXES, list_photos
+from falco_core.project.folder import Project, best_device
+from falco_core.project.stages import FACES as FACES_FOLDER
+from falco_core.project.stages import stage_named
 from falco_core.reasons import Reason
-from falco_core.shards import write_shards
-from falco_core.tables import FACES, PHOTOS, WITHHELD, write_table
+from falco_core.store.items import Item
+from falco_core.store.shards import write_shards
+from falco_core.store.tables import FACES, PHOTOS, WITHHELD, write_table
 from tasks.batches import Execute, StageReport, batches_of, forget_failures, fresh_folder, missing
-from tasks.project import Project, best_device
-from tasks.stages import FACES as FACES_FOLDER
-from tasks.stages import stage_named
 
 STAGE = stage_named("align")
 BATCH = 8

@@ -18,18 +18,18 @@ from falco_core.anonymize import Solver
 from falco_core.anonymize.attempts import Faces, anonymize
 from falco_core.faces.align import landmarks_in_crop
 from falco_core.faces.mask import mask_of_bytes
-from falco_core.images import read_png, write_png
-from falco_core.items import Item
+from falco_core.photos.codec import read_png, write_png
+from falco_core.project.folder import Project
+from falco_core.project.stages import ANONYMIZED, FAKES, stage_named
+from falco_core.project.stages import FACES as FACES_FOLDER
+from falco_core.project.stages import INVERSIONS as INVERSIONS_FOLDER
+from falco_core.project.stages import PAIRS as PAIRS_TABLE
 from falco_core.reasons import Cause
-from falco_core.shards import Shards, write_shards
-from falco_core.tables import ATTEMPTS, FACES, INVERSIONS, OUTCOMES, PAIRS, read_table, write_table
+from falco_core.store.items import Item
+from falco_core.store.shards import Shards, write_shards
+from falco_core.store.tables import ATTEMPTS, FACES, INVERSIONS, OUTCOMES, PAIRS, read_table, write_table
 from tasks.batches import Execute, StageReport, batches_of, fresh_folder, missing
 from tasks.judging import gates_of, judges_of, roles_of
-from tasks.project import Project
-from tasks.stages import ANONYMIZED, FAKES, stage_named
-from tasks.stages import FACES as FACES_FOLDER
-from tasks.stages import INVERSIONS as INVERSIONS_FOLDER
-from tasks.stages import PAIRS as PAIRS_TABLE
 
 STAGE = stage_named("anonymize")
 

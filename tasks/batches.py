@@ -10,8 +10,8 @@ from typing import Any, Protocol, TypeVar
 
 from prefect import Task
 
-from falco_core.items import ItemCache
 from falco_core.reasons import Reason
+from falco_core.store.items import ItemCache
 
 Entry = TypeVar("Entry")
 

@@ -18,15 +18,20 @@ from prefect import task
 
 from falco_core.errors import FalcoError
 from falco_core.faces.conceal import Concealment
+from falco_core.faces.ladder import Climb, Composition, FaceOutcome
 from falco_core.faces.mask import mask_of_bytes
 from falco_core.faces.place import Place
-from falco_core.images import decode_photo, output_name, read_png
-from falco_core.items import Item
 from falco_core.judges.second_look import SecondLook
-from falco_core.ladder import Climb, Composition, FaceOutcome
+from falco_core.photos.codec import decode_photo, output_name, read_png
+from falco_core.project.folder import Project, best_device
+from falco_core.project.stages import ANONYMIZED, stage_named
+from falco_core.project.stages import COMPOSED as COMPOSED_FOLDER
+from falco_core.project.stages import FACES as FACES_FOLDER
+from falco_core.project.stages import INVERSIONS as INVERSIONS_FOLDER
 from falco_core.reasons import Cause, Reason
-from falco_core.shards import Shards, write_shards
-from falco_core.tables import (
+from falco_core.store.items import Item
+from falco_core.store.shards import Shards, write_shards
+from falco_core.store.tables import (
     CHECKS,
     COMPOSED,
     FACES,
@@ -40,11 +45,6 @@ from falco_core.tables import (
 from tasks.align import failure_of, finder_for, photo_bytes
 from tasks.batches import Execute, StageReport, batches_of, forget_failures, fresh_folder, missing
 from tasks.judging import gates_of, judges_of, reference, roles_of, seen_array
-from tasks.project import Project, best_device
-from tasks.stages import ANONYMIZED, stage_named
-from tasks.stages import COMPOSED as COMPOSED_FOLDER
-from tasks.stages import FACES as FACES_FOLDER
-from tasks.stages import INVERSIONS as INVERSIONS_FOLDER
 
 STAGE = stage_named("compose")
 BATCH = 4

@@ -10,16 +10,16 @@ from typing import Any
 import numpy as np
 
 from falco_core.faces.align import landmarks_in_crop
-from falco_core.images import read_png
 from falco_core.judges.identity import nearest_originals
 from falco_core.judges.recognisers import Judge
+from falco_core.photos.codec import read_png
+from falco_core.project.folder import Project
+from falco_core.project.stages import ANONYMIZED, COMPOSED
+from falco_core.project.stages import FACES as FACES_FOLDER
 from falco_core.reasons import Reason
-from falco_core.shards import Shards
-from falco_core.tables import FACES, read_table
+from falco_core.store.shards import Shards
+from falco_core.store.tables import FACES, read_table
 from tasks.judging import judges_of, originals, seen_array
-from tasks.project import Project
-from tasks.stages import ANONYMIZED, COMPOSED
-from tasks.stages import FACES as FACES_FOLDER
 
 Rows = list[dict[str, Any]]
 

@@ -15,18 +15,18 @@ import torch
 from prefect import task
 
 from falco_core.anonymize.losses import cosine
-from falco_core.images import decode_photo, read_png, write_png
-from falco_core.items import Item
-from falco_core.shards import write_shards
-from falco_core.tables import FACES, INVERSIONS, PHOTOS, read_table, write_table
-from falco_core.tensors import to_pixels, to_tensor
+from falco_core.photos.codec import decode_photo, read_png, write_png
+from falco_core.photos.tensors import to_pixels, to_tensor
+from falco_core.project.folder import Project
+from falco_core.project.stages import FACES as FACES_FOLDER
+from falco_core.project.stages import INVERSIONS as INVERSIONS_FOLDER
+from falco_core.project.stages import stage_named
+from falco_core.store.items import Item
+from falco_core.store.shards import write_shards
+from falco_core.store.tables import FACES, INVERSIONS, PHOTOS, read_table, write_table
 from tasks.align import photo_bytes
 from tasks.batches import Execute, StageReport, batches_of, fresh_folder, missing
 from tasks.judging import judge_names, judges_of, reference
-from tasks.project import Project
-from tasks.stages import FACES as FACES_FOLDER
-from tasks.stages import INVERSIONS as INVERSIONS_FOLDER
-from tasks.stages import stage_named
 
 STAGE = stage_named("invert")
 

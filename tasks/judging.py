@@ -5,11 +5,11 @@ import numpy as np
 from falco_core.judges.kind import kind_of_people, kinds_of_faces
 from falco_core.judges.recognisers import Judge, judge_named
 from falco_core.judges.roles import OBJECTIVE, Roles, deciding, declared_judges, roles_for
-from falco_core.shards import Shards
-from falco_core.tables import FACES, read_table
-from tasks.project import Project
-from tasks.stages import FACES as FACES_FOLDER
-from tasks.stages import INVERSIONS
+from falco_core.project.folder import Project
+from falco_core.project.stages import FACES as FACES_FOLDER
+from falco_core.project.stages import INVERSIONS
+from falco_core.store.shards import Shards
+from falco_core.store.tables import FACES, read_table
 
 KIND_JUDGE = "dlib"
 """Its embeddings tell real people from rendered ones, whoever judges."""

@@ -5,15 +5,15 @@ in: data/inversions, data/fakes    out: data/pairs.parquet
 
 import numpy as np
 
-from falco_core.neighbours import FakePool
-from falco_core.shards import Shards
-from falco_core.tables import INVERSIONS, PAIRS, read_table, write_table
+from falco_core.anonymize.neighbours import FakePool
+from falco_core.project.folder import Project
+from falco_core.project.stages import FAKES as FAKES_FOLDER
+from falco_core.project.stages import INVERSIONS as INVERSIONS_FOLDER
+from falco_core.project.stages import PAIRS as PAIRS_TABLE
+from falco_core.project.stages import stage_named
+from falco_core.store.shards import Shards
+from falco_core.store.tables import INVERSIONS, PAIRS, read_table, write_table
 from tasks.batches import Execute, StageReport
-from tasks.project import Project
-from tasks.stages import FAKES as FAKES_FOLDER
-from tasks.stages import INVERSIONS as INVERSIONS_FOLDER
-from tasks.stages import PAIRS as PAIRS_TABLE
-from tasks.stages import stage_named
 
 STAGE = stage_named("pair")
 

@@ -7,17 +7,17 @@ out: release (photos/ tree, manifest.json)
 from importlib.metadata import version
 from typing import Any
 
-from falco_core.datasets.release import Manifest, ReleaseFile, opaque_name, write_release
 from falco_core.errors import GateError, ProjectError
 from falco_core.judges import Metrics, violations
-from falco_core.tables import COMPOSED, PHOTO_OUTCOMES, WITHHELD, read_table
+from falco_core.project.folder import Project
+from falco_core.project.stages import COMPOSED as COMPOSED_FOLDER
+from falco_core.project.stages import METRICS, RESULT_PARAMS, stage_named
+from falco_core.project.stages import OUTCOMES as OUTCOMES_TABLE
+from falco_core.project.stages import RELEASE as RELEASE_FOLDER
+from falco_core.project.stages import WITHHELD as WITHHELD_TABLE
+from falco_core.release.writer import Manifest, ReleaseFile, opaque_name, write_release
+from falco_core.store.tables import COMPOSED, PHOTO_OUTCOMES, WITHHELD, read_table
 from tasks.batches import Execute, StageReport
-from tasks.project import Project
-from tasks.stages import COMPOSED as COMPOSED_FOLDER
-from tasks.stages import METRICS, RESULT_PARAMS, stage_named
-from tasks.stages import OUTCOMES as OUTCOMES_TABLE
-from tasks.stages import RELEASE as RELEASE_FOLDER
-from tasks.stages import WITHHELD as WITHHELD_TABLE
 
 STAGE = stage_named("release")
 

@@ -10,15 +10,15 @@ from pathlib import Path
 import torch
 from prefect import task
 
-from falco_core.images import write_png
-from falco_core.items import Item
-from falco_core.shards import write_shards
-from falco_core.tables import FAKES, write_table
-from falco_core.tensors import to_pixels
+from falco_core.photos.codec import write_png
+from falco_core.photos.tensors import to_pixels
+from falco_core.project.folder import Project
+from falco_core.project.stages import FAKES as FAKES_FOLDER
+from falco_core.project.stages import stage_named
+from falco_core.store.items import Item
+from falco_core.store.shards import write_shards
+from falco_core.store.tables import FAKES, write_table
 from tasks.batches import Execute, StageReport, batches_of, fresh_folder, missing
-from tasks.project import Project
-from tasks.stages import FAKES as FAKES_FOLDER
-from tasks.stages import stage_named
 
 STAGE = stage_named("sample")
 POOL = ("sample.count", "sample.seed")

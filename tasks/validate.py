@@ -12,12 +12,18 @@ from typing import Any
 import numpy as np
 
 from falco_core.errors import UnreadablePhoto
-from falco_core.images import load_photo
 from falco_core.judges.identity import Compared, identity_records
 from falco_core.judges.metrics import IdentityRecord, Judged, Metrics, Photos, Rate, faces_of, utility_of
 from falco_core.judges.roles import Roles
+from falco_core.photos.codec import load_photo
+from falco_core.project.folder import Project
+from falco_core.project.stages import ANONYMIZED, METRICS, REPORT, SHEETS, stage_named
+from falco_core.project.stages import COMPOSED as COMPOSED_FOLDER
+from falco_core.project.stages import FACES as FACES_FOLDER
+from falco_core.project.stages import OUTCOMES as OUTCOMES_TABLE
+from falco_core.project.stages import WITHHELD as WITHHELD_TABLE
 from falco_core.report import BeforeAfter, Outline, risk, thumbnail, write_contact_sheets, write_report
-from falco_core.tables import (
+from falco_core.store.tables import (
     ATTEMPTS,
     CHECKS,
     COMPOSED,
@@ -30,12 +36,6 @@ from falco_core.tables import (
 from tasks.batches import Execute, StageReport
 from tasks.impostors import gallery, impostors, seen
 from tasks.judging import judges_of, roles_of
-from tasks.project import Project
-from tasks.stages import ANONYMIZED, METRICS, REPORT, SHEETS, stage_named
-from tasks.stages import COMPOSED as COMPOSED_FOLDER
-from tasks.stages import FACES as FACES_FOLDER
-from tasks.stages import OUTCOMES as OUTCOMES_TABLE
-from tasks.stages import WITHHELD as WITHHELD_TABLE
 
 STAGE = stage_named("validate")
 

@@ -30,7 +30,7 @@ def tiny_bundle_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def demo_photos() -> Path:
     """The demo photos that come with the package."""
-    from flows.project import demo_photos
+    from falco_rendered.demo import demo_photos
 
     return demo_photos()
 

@@ -13,8 +13,8 @@ from falco_core.faces.compose import paste
 from falco_core.judges.likeness import LIKENESS_LIMIT, pixel_likeness
 from falco_core.judges.recognisers import Judge
 from falco_core.judges.similarity import similarity
+from falco_core.photos.tensors import to_pixels, to_tensor
 from falco_core.reasons import Cause
-from falco_core.tensors import to_pixels, to_tensor
 
 Objective = Literal["composite", "crop"]
 """What the losses look at: the composite that will be released, or the generated crop (as published)."""

@@ -10,7 +10,7 @@ from falco_core.anonymize.latent import mix_codes
 from falco_core.anonymize.losses import attribute_preservation_loss, cosine, identity_obfuscation_loss
 from falco_core.bundles.bundle import Bundle
 from falco_core.networks.resize import resize
-from falco_core.params import AnonymizeParams, SolverParams
+from falco_core.project.params import AnonymizeParams, SolverParams
 from falco_core.reasons import Cause
 
 DECAY_AT = (0.75, 0.9)

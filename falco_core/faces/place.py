@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from falco_core.faces.find import FoundFace
-from falco_core.images import Photo
+from falco_core.photos.codec import Photo
 from falco_core.reasons import Cause
 
 

@@ -1,7 +1,7 @@
 """The gate: a dataset whose metrics are outside the user's limits, or unknown, is not released."""
 
 from falco_core.judges.metrics import Metrics, Rate
-from falco_core.params import GateParams
+from falco_core.project.params import GateParams
 
 _REIDENTIFIED = "gate.max_reidentification_rate"
 

@@ -29,7 +29,7 @@ CENTRE = np.frombuffer(
     ),
     dtype="<f2",
 ).astype(np.float32)
-"""[128]: mean embedding of 200 rendered people, made by falco_core/rendered/kind_centre.py."""
+"""[128]: mean embedding of 200 rendered people, made by falco_rendered/kind_centre.py."""
 
 
 def kind_of_people(embeddings: np.ndarray) -> JudgedKind:

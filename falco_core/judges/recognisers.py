@@ -13,7 +13,7 @@ from falco_core.judges.dlib_judge import DlibJudge
 from falco_core.judges.sface_judge import SFaceJudge
 from falco_core.judges.similarity import Measure
 from falco_core.networks.heldout import FACENET
-from falco_core.tensors import to_tensor
+from falco_core.photos.tensors import to_tensor
 
 Kind = Literal["real", "rendered"]
 

@@ -11,7 +11,7 @@ from typing import Literal
 from falco_core.bundles.spec import BundleSpec, JudgeName, JudgesSpec, judges_conflict
 from falco_core.errors import JudgeError
 from falco_core.networks.heldout import FACENET
-from falco_core.params import JudgesParams
+from falco_core.project.params import JudgesParams
 
 OBJECTIVE = "recogniser"
 """The network that is optimized against, in every bundle."""

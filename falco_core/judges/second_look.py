@@ -20,8 +20,8 @@ from falco_core.judges.likeness import LIKENESS_LIMIT, is_copy, pixel_likeness
 from falco_core.judges.recognisers import Judge
 from falco_core.judges.self_check import check_judge
 from falco_core.judges.similarity import similarity
+from falco_core.photos.tensors import to_tensor
 from falco_core.reasons import Cause
-from falco_core.tensors import to_tensor
 
 INNER = 0.6
 """Share of a suspect's box, in both directions, that must have been drawn over: brows to mouth, cheek to cheek."""

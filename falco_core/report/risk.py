@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from falco_core.judges.likeness import LIKENESS_LIMIT
 from falco_core.reasons import Cause
-from falco_core.tables import Row
+from falco_core.store.tables import Row
 
 LATE = {Cause.MISSED_AT_FIRST: 1.0, Cause.UNCHANGED: 0.95, Cause.STILL_RECOGNISABLE: 0.9}
 """Concealed because the first plan did not hold."""

@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from falco_core.params import parse_params
+from falco_core.project.params import parse_params
 
 DOC = Path(__file__).parents[2] / "docs" / "params.md"
 

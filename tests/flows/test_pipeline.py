@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from falco_core.faces.mask import LIMIT, face_oval
-from falco_core.tables import ATTEMPTS, CHECKS, COMPOSED, FACES, WITHHELD, read_table
+from falco_core.store.tables import ATTEMPTS, CHECKS, COMPOSED, FACES, WITHHELD, read_table
 from tests.flows.photos import CONCEALED, EITHER, GOOD, make_folder, shown
 from tests.flows.photos import WITHHELD as EXPECTED
 

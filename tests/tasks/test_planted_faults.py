@@ -15,23 +15,23 @@ import torch
 from PIL import Image, ImageOps
 from safetensors import safe_open
 
+import falco_core.faces.ladder
 import falco_core.faces.views
-import falco_core.ladder
 from falco_core.anonymize import Outcome, Problem, Solver
 from falco_core.errors import FalcoError, GateError, JudgeError, ProjectError
 from falco_core.faces.compose import Pasted, paste
 from falco_core.faces.conceal import Concealment, conceal
 from falco_core.faces.find import Finder, FoundFace
-from falco_core.images import Photo, encode_photo, read_png, write_png
+from falco_core.faces.ladder import Climb
 from falco_core.judges.dlib_judge import DlibJudge
 from falco_core.judges.recognisers import BundleJudge
-from falco_core.ladder import Climb
-from falco_core.shards import write_shards
-from falco_core.tables import CHECKS, COMPOSED, FACES, OUTCOMES, WITHHELD, read_table, write_table
+from falco_core.photos.codec import Photo, encode_photo, read_png, write_png
+from falco_core.project.folder import Project
+from falco_core.store.shards import write_shards
+from falco_core.store.tables import CHECKS, COMPOSED, FACES, OUTCOMES, WITHHELD, read_table, write_table
 from flows.project import init_project
 from flows.stage import run_stage
 from tasks.batches import execute_here
-from tasks.project import Project
 from tests.tasks.disguises import DISGUISES, forged
 from tests.tasks.leaks import Original, equal_share, likeness, released_files, shown
 
@@ -213,7 +213,7 @@ class Pastes:
 )
 def test_a_paste_that_leaves_the_original(made: Made, project: Path, monkeypatch: pytest.MonkeyPatch, way: str) -> None:
     draw(project, made, made.new)
-    monkeypatch.setattr(falco_core.ladder, "paste", getattr(Pastes(), way))
+    monkeypatch.setattr(falco_core.faces.ladder, "paste", getattr(Pastes(), way))
     attempt(project)
     assert leaks(released_files(project), made.originals) == []
 
@@ -242,7 +242,7 @@ def test_references_that_are_damaged(made: Made, project: Path, monkeypatch: pyt
     change_arrays(
         project / "data/inversions/arrays", lambda name, rows: REFERENCES[way](rows) if name in damaged else rows
     )
-    monkeypatch.setattr(falco_core.ladder, "paste", Pastes().nothing)
+    monkeypatch.setattr(falco_core.faces.ladder, "paste", Pastes().nothing)
     with pytest.raises(JudgeError):
         run(project)
     assert released_files(project) == {}
@@ -272,7 +272,7 @@ def test_judges_that_say_the_same_of_every_finished_photo(
             return np.repeat(np.eye(1, seen.shape[1], dtype=np.float32), len(seen), axis=0)
 
         monkeypatch.setattr(judge, "embed", constant)
-    monkeypatch.setattr(falco_core.ladder, "paste", Pastes().nothing)
+    monkeypatch.setattr(falco_core.faces.ladder, "paste", Pastes().nothing)
     attempt(project)
     assert leaks(released_files(project), made.originals) == []
 
@@ -359,7 +359,7 @@ def test_a_concealment_that_does_not_conceal(
     made: Made, project: Path, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
     conceal_all(project)
-    monkeypatch.setattr(falco_core.ladder, "conceal", CONCEALMENTS[way])
+    monkeypatch.setattr(falco_core.faces.ladder, "conceal", CONCEALMENTS[way])
     attempt(project)
     assert leaks(released_files(project), made.originals) == []
 
@@ -472,7 +472,7 @@ def inset(face: Original) -> np.ndarray:
 def test_an_encoder_that_writes_something_else(
     made: Made, project: Path, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
-    monkeypatch.setattr(falco_core.ladder, "encode_photo", getattr(Encoders(made), way))
+    monkeypatch.setattr(falco_core.faces.ladder, "encode_photo", getattr(Encoders(made), way))
     attempt(project)
     assert released_files(project) == {}
 
@@ -480,8 +480,8 @@ def test_an_encoder_that_writes_something_else(
 @pytest.mark.parametrize(
     ("place", "trouble"),
     [
-        ("falco_core.ladder.encode_photo", RuntimeError),
-        ("falco_core.ladder.encode_photo", KeyboardInterrupt),
+        ("falco_core.faces.ladder.encode_photo", RuntimeError),
+        ("falco_core.faces.ladder.encode_photo", KeyboardInterrupt),
         ("tasks.compose.write_table", KeyboardInterrupt),
         ("tasks.validate.run", RuntimeError),
         ("tasks.release.write_release", KeyboardInterrupt),

@@ -11,18 +11,18 @@ import pytest
 import torch
 from PIL import Image
 
-import falco_core.ladder
+import falco_core.faces.ladder
 from falco_core.anonymize import Outcome, Problem, Solver
 from falco_core.errors import GateError, ParamsError, ProjectError
 from falco_core.faces.compose import Pasted
 from falco_core.judges import Metrics, recognisers
+from falco_core.project.folder import Project
+from falco_core.project.stages import STAGES
 from falco_core.reasons import Cause
-from falco_core.tables import CHECKS, COMPOSED, OUTCOMES, WITHHELD, read_table
+from falco_core.store.tables import CHECKS, COMPOSED, OUTCOMES, WITHHELD, read_table
 from flows.project import init_project
 from flows.stage import run_stage
 from tasks.batches import BatchTask, execute_here
-from tasks.project import Project
-from tasks.stages import STAGES
 from tests.falco_core.judges.helpers import StrokeJudge
 
 NAMES = [stage.name for stage in STAGES]
@@ -160,7 +160,7 @@ def elsewhere(pixels: np.ndarray, crop: np.ndarray, **_: Any) -> Pasted:
 def test_a_compose_that_leaves_the_original_ends_with_concealed_faces(
     project: Path, monkeypatch: pytest.MonkeyPatch, broken: Callable[..., Pasted]
 ) -> None:
-    monkeypatch.setattr(falco_core.ladder, "paste", broken)
+    monkeypatch.setattr(falco_core.faces.ladder, "paste", broken)
     run(project)
     found = read_table(project / "data/composed/checks.parquet", CHECKS)
     assert {row["treatment"] for row in found} == {"concealed"}

@@ -12,7 +12,7 @@ from torch.nn import functional
 from falco_core.anonymize import Losses, Problem, Solver
 from falco_core.bundles.bundle import BUILDERS, Bundle, load_bundle
 from falco_core.bundles.official.convert import convert_file
-from falco_core.params import AnonymizeParams, SolverParams
+from falco_core.project.params import AnonymizeParams, SolverParams
 from tests import official
 
 LAYERS = slice(3, 8)

@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 
 from falco_core.faces.detect import SMALLEST, Detection, Detector
-from falco_core.images import load_photo
+from falco_core.photos.codec import load_photo
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from falco_core.faces.centerface import CenterFace
 from falco_core.faces.centerface.network import FILE
 from falco_core.faces.find import Finder, FoundFace, is_cut, turned_away
 from falco_core.faces.views import OVERLAP, TILE, views_of
-from falco_core.images import load_photo
+from falco_core.photos.codec import load_photo
 
 # Faces of the demo photos: middle of the face as a share of width and height (from the scenes that drew them).
 PLACES = {

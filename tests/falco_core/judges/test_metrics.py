@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from falco_core.judges.gate import reservations, violations
 from falco_core.judges.metrics import Faces, IdentityRecord, Judged, Metrics, Photos, Rate, faces_of, utility_of
-from falco_core.params import GateParams
+from falco_core.project.params import GateParams
 from falco_core.reasons import Cause
 
 

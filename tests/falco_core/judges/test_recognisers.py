@@ -12,7 +12,6 @@ from falco_core.bundles.bundle import Bundle, load_bundle
 from falco_core.errors import JudgeError
 from falco_core.faces.align import crop_quad, extract_crop
 from falco_core.faces.detect import Detector
-from falco_core.images import load_photo
 from falco_core.judges import dlib_judge, recognisers, sface_judge
 from falco_core.judges.chips import fit_similarity
 from falco_core.judges.dlib_judge import LANDMARKS_FILE, RECOGNISER_FILE, DlibJudge
@@ -22,7 +21,8 @@ from falco_core.judges.roles import KNOWS
 from falco_core.judges.self_check import check_judge
 from falco_core.judges.sface_judge import SFaceJudge
 from falco_core.judges.similarity import similarity, similarity_matrix
-from falco_core.tensors import to_tensor
+from falco_core.photos.codec import load_photo
+from falco_core.photos.tensors import to_tensor
 
 Face = tuple[np.ndarray, list[np.ndarray]]
 

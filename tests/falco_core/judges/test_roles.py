@@ -8,7 +8,7 @@ from falco_core.bundles.spec import BundleSpec
 from falco_core.errors import BundleError, JudgeError, ParamsError
 from falco_core.judges.roles import JudgedKind, Roles, deciding, roles_for
 from falco_core.networks.heldout import FACENET
-from falco_core.params import JudgesParams, parse_params
+from falco_core.project.params import JudgesParams, parse_params
 
 
 @pytest.fixture(scope="module")

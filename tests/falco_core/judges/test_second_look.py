@@ -10,8 +10,8 @@ from falco_core.errors import JudgeError
 from falco_core.faces.align import crop_quad, extract_crop
 from falco_core.faces.find import FoundFace
 from falco_core.faces.place import Drawing, Place
-from falco_core.images import Photo
 from falco_core.judges.second_look import CLOSE, Findings, SecondLook
+from falco_core.photos.codec import Photo
 from falco_core.reasons import Cause
 from tests.falco_core.judges.helpers import PatchJudge, two_faces
 

@@ -1,1 +1,0 @@
-"""Reading folders of photos, and writing the release."""

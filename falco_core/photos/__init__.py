@@ -1,0 +1,1 @@
+"""Photos as they come in: folders of them, codec, colour."""

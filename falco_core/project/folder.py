@@ -1,0 +1,112 @@
+"""A project folder as the stages see it: its params, its paths, its item cache, its bundle."""
+
+import hashlib
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from falco_core.bundles import BundleSpec, load_spec
+from falco_core.errors import ParamsError, ProjectError
+from falco_core.project.params import Params, load_params
+from falco_core.project.stages import Stage
+from falco_core.store.items import ItemCache, item_key, local_url
+
+if TYPE_CHECKING:
+    from falco_core.bundles.bundle import Bundle
+
+PARAMS_FILE = "params.yaml"
+
+
+@dataclass(frozen=True)
+class Project:
+    """An opened project folder. Cheap to open: torch and the networks are imported when first asked for."""
+
+    root: Path
+    params: Params
+
+    @classmethod
+    def open(cls, root: Path) -> "Project":
+        """Read and check `root`/params.yaml; raises ParamsError."""
+        root = root.resolve()
+        return cls(root, load_params(root / PARAMS_FILE))
+
+    @property
+    def photos(self) -> Path:
+        """The folder of photos; raises ProjectError if there is none."""
+        folder = self.root / self.params.input.photos
+        if not folder.is_dir():
+            raise ProjectError(f"input.photos: {folder} is not a folder; name one in {self.root / PARAMS_FILE}")
+        return folder
+
+    def path(self, artifact: str, *parts: str) -> Path:
+        """Where an artifact of the stage table lies."""
+        return self.root.joinpath(artifact, *parts)
+
+    @property
+    def spec(self) -> BundleSpec:
+        """The bundle's description, without its networks."""
+        return load_spec(self.bundle_source)
+
+    def bundle(self) -> "Bundle":
+        """The bundle on the best device, loaded once per process."""
+        return _loaded_bundle(self.bundle_source, best_device())
+
+    @property
+    def pairing_space(self) -> str:
+        """The space in which faces and fakes are paired; raises ParamsError if the bundle does not have it."""
+        space = self.params.pair.space
+        if space not in self.spec.spaces:
+            raise ParamsError(
+                f"pair.space: bundle {self.spec.name} has no {space}; choose from {', '.join(self.spec.spaces)}"
+            )
+        return space
+
+    def batch_size(self, wanted: int) -> int:
+        """Faces per batch: `wanted` up to 128 px, of larger ones fewer by the ratio of the areas."""
+        return max(1, min(wanted, wanted * 128**2 // self.spec.resolution**2))
+
+    def cache(self, stage: Stage) -> ItemCache:
+        """The item cache of `stage`."""
+        return ItemCache(local_url(self.params.store.items, self.root), stage.name)
+
+    def key(self, stage: Stage, content: str, *, without: tuple[str, ...] = ()) -> str:
+        """The item key of a piece of `stage`'s work on `content`; the params `without` do not change it."""
+        return item_key(
+            content=content,
+            stage=stage.name,
+            version=stage.version,
+            params={name: self.params.value(name) for name in stage.params if name not in without},
+            models=network_pin(self.spec, stage),
+        )
+
+    @property
+    def bundle_source(self) -> str:
+        """The bundle's name, or its folder."""
+        name = self.params.bundle
+        folder = self.root / name
+        return str(folder) if (folder / "bundle.yaml").is_file() else name
+
+
+def network_pin(spec: BundleSpec, stage: Stage) -> str:
+    """Digest over the bundle's resolution and layer split and the configuration and weights `stage` uses."""
+    parts = [f"{spec.resolution} {spec.optimize_layers} {spec.learning_rate} {spec.thresholds}"]
+    present = spec.networks.present()
+    parts += [
+        f"{name} {present[name].model_dump_json(exclude={'source'})}" for name in stage.networks if name in present
+    ]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def best_device() -> str:
+    """cuda if a GPU is at hand, else cpu."""
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+@lru_cache(maxsize=1)
+def _loaded_bundle(source: str, device: str) -> "Bundle":
+    from falco_core.bundles.bundle import load_bundle
+
+    return load_bundle(source, device=device)

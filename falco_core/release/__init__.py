@@ -1,0 +1,1 @@
+"""The public folder: the one room that may write what leaves the house."""

@@ -1,1 +1,0 @@
-"""The recipes that train the mini bundle from nothing, on rendered people: `python -m falco_core.rendered.train`."""

@@ -1,0 +1,1 @@
+"""The `falco` command: a module per group of subcommands."""
