@@ -8,8 +8,9 @@ import yaml
 from safetensors.torch import load_file, save_file
 
 from falco_core.errors import BundleError, ParamsError, ProjectError
-from falco_core.project.folder import Project, pins
+from falco_core.project.folder import Project
 from falco_core.project.params import parse_params
+from falco_core.project.pins import pins
 from falco_core.project.stages import STAGES
 from flows.project import check_bundle, dvc_yaml, init_project
 
