@@ -29,6 +29,10 @@ class ProjectError(FalcoError):
     """A project folder or one of its artifacts is not what a stage expects."""
 
 
+class StoreError(FalcoError):
+    """A file of the store, or an artifact made of such files, does not hold what it says."""
+
+
 class JudgeError(FalcoError):
     """A judge cannot be had, or does not do what a judge must: nothing that it said may be relied on."""
 

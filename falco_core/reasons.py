@@ -38,3 +38,21 @@ class Cause(StrEnum):
     """The new picture shows what the old one did."""
     MISSED_AT_FIRST = "missed_at_first"
     """Only the second look saw it."""
+
+
+class Treatment(StrEnum):
+    """What a face got."""
+
+    REPLACED = "replaced"
+    CONCEALED = "concealed"
+    """By a mosaic."""
+    BLANKED = "blanked"
+    """By one colour: a mosaic was still recognised."""
+
+
+def failure_of(error: Exception) -> str:
+    """What broke on one photo, in one line; too little memory is no fault of the photo and is raised again."""
+    # PyTorch's own class is told by its name: this module is imported before anything heavy is.
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        raise error
+    return " ".join(f"{type(error).__name__}: {error}".split())

@@ -15,6 +15,7 @@ from falco_core.errors import FalcoError
 from falco_core.project.folder import Project
 from falco_core.project.pins import check_pins
 from falco_core.project.stages import STAGES, stage_named
+from falco_core.project.work import Entry
 from tasks.batches import BatchTask, Execute, StageReport, execute_here, progress_line
 
 
@@ -33,8 +34,8 @@ def stage_flow(name: str, root: Path) -> str:
     return str(run_stage(name, root, _execute_mapped))
 
 
-def _execute_mapped(batch_task: BatchTask, root: Path, batches: Sequence[list[Any]]) -> None:
-    futures = batch_task.map(unmapped(root), list(batches)) if batches else []
+def _execute_mapped(batch_task: BatchTask, project: Project, batches: Sequence[list[Entry[Any]]]) -> None:
+    futures = batch_task.map(unmapped(project), list(batches)) if batches else []
     for number, future in enumerate(futures, start=1):
         future.result()
         print(progress_line(batch_task, number, len(batches)), flush=True)

@@ -3,10 +3,10 @@
 from falco_core.judges import Metrics
 from falco_core.judges.gate import reservations
 from falco_core.project.folder import Project
-from falco_core.project.stages import METRICS, OUTCOMES, RELEASE, REPORT, SHEETS
-from falco_core.project.stages import WITHHELD as WITHHELD_TABLE
+from falco_core.project.stages import METRICS, OUTCOMES, RELEASE, REPORT, SHEETS, WITHHELD
 from falco_core.report.page import headline
-from falco_core.store.tables import WITHHELD, read_table
+from falco_core.store.artifact import read_table
+from falco_core.store.rows import Withheld
 
 HEADLINES = 5
 
@@ -14,11 +14,11 @@ HEADLINES = 5
 def summarize(project: Project, *, released: bool) -> str:
     """The closing lines of a run; `released`: the gate was open."""
     metrics = Metrics.model_validate_json(project.path(METRICS).read_text(encoding="utf-8"))
-    withheld = read_table(project.path(WITHHELD_TABLE), WITHHELD)
+    withheld = read_table(project.path(WITHHELD), Withheld)
     photos = metrics.photos
     done = "released" if released else "could be released, but the gate is closed"
     lines = [f"\n{photos.released} of {photos.total} photos {done}, {photos.withheld} withheld"]
-    lines += [f"  withheld: {row['photo']}: {row['reason']} ({row['detail']})" for row in withheld]
+    lines += [f"  withheld: {row.photo}: {row.reason} ({row.detail})" for row in withheld]
     lines += [f"{name}: {value}" for name, value in headline(metrics)[1:HEADLINES]]
     lines += [f"note: {notice}" for notice in reservations(metrics, project.params.gate)]
     if released:

@@ -1,154 +1,150 @@
 """anonymize: optimize the middle layers of each W+ code away from the identity, along the attributes.
 
-in: data/faces, data/inversions, data/fakes, data/pairs.parquet
-out: data/anonymized (outcomes.parquet, attempts.parquet, arrays/ with codes [L, D] row by row of the outcomes,
-crops/FACE.png)
+in: data/faces, data/inversions, data/fakes, data/pairs    out: data/anonymized (Anonymized, by face)
 """
 
-import hashlib
+from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from prefect import task
 
 from falco_core.anonymize import Solver
-from falco_core.anonymize.attempts import Faces, anonymize
+from falco_core.anonymize.attempts import Faces, Solved, anonymize
+from falco_core.anonymize.pool import fake_bucket, fake_id
 from falco_core.faces.align import landmarks_in_crop
-from falco_core.faces.mask import mask_of_bytes
-from falco_core.photos.codec import read_png, write_png
+from falco_core.faces.aligned import crops_of, masks_of
+from falco_core.judges.roles import KIND_JUDGE
+from falco_core.judges.seen import reference
+from falco_core.photos.codec import png_of
 from falco_core.project.folder import Project
-from falco_core.project.stages import ANONYMIZED, FAKES, stage_named
-from falco_core.project.stages import FACES as FACES_FOLDER
-from falco_core.project.stages import INVERSIONS as INVERSIONS_FOLDER
-from falco_core.project.stages import PAIRS as PAIRS_TABLE
+from falco_core.project.stages import ANONYMIZED, FACES, FAKES, INVERSIONS, PAIRS, stage_named
+from falco_core.project.work import Entry
 from falco_core.reasons import Cause
-from falco_core.store.items import Item
-from falco_core.store.shards import Shards, write_shards
-from falco_core.store.tables import ATTEMPTS, FACES, INVERSIONS, OUTCOMES, PAIRS, read_table, write_table
-from tasks.batches import Execute, StageReport, batches_of, fresh_folder, missing
-from tasks.judging import gates_of, judges_of, roles_of
+from falco_core.store.bucket import Kept
+from falco_core.store.rows import AlignedPhoto, Anonymized, AttemptRow, Fake, FoundFaceRow, Inversion, Pairing
+from tasks.batches import Execute, KeyedStage, StageReport
+from tasks.judging import gates_in, judges_of, roles_of
 
 STAGE = stage_named("anonymize")
 
 
 @dataclass(frozen=True)
 class Face:
-    """A face: its rows in data/faces and data/inversions, its fakes, its landmarks as shares of the crop, its key."""
+    """A face that the generator replaces: where it is kept, its fakes, its landmarks as shares of the crop."""
 
-    face: str
-    place: int
-    row: int
+    bucket: str
+    photo_sha256: str
+    index: int
     fakes: tuple[int, ...]
     landmarks: tuple[float, ...]
     gate: tuple[str, ...]
-    key: str
 
 
 def run(project: Project, execute: Execute) -> StageReport:
-    """Anonymize the faces that are not kept yet, then write data/anonymized."""
-    faces = _faces(project)
-    todo = missing([face.key for face in faces], project.cache(STAGE).__contains__)
-    first_of = {face.key: face for face in faces if face.key in todo}
-    batches = batches_of(list(first_of.values()), project.batch_size(project.params.anonymize.batch_size))
-    execute(anonymize_batch, project.root, batches)
-    failed = _assemble(project, faces)
+    """Anonymize the faces that are not kept yet, then write the artifact."""
+    faces, inversions = project.artifact(FACES, AlignedPhoto), project.artifact(INVERSIONS, Inversion)
+    pairs = project.artifact(PAIRS, Pairing)
+    keys, roles = project.keys(STAGE), roles_of(project)
+    code_of_fake = {fake.row.number: fake.digests["codes"] for fake in project.artifact(FAKES, Fake).all()}
+
+    def plan(bucket: str) -> Iterator[Entry[Face]]:
+        inverted = inversions.read(bucket, heavy=(reference(KIND_JUDGE),))
+        gates, code_of = gates_in(inverted, roles), {item.id: item.digests["codes"] for item in inverted}
+        fakes_of = {item.id: item.row.fakes for item in pairs.read(bucket)}
+        for photo in faces.read(bucket):
+            for index, row in enumerate(photo.row.faces):
+                if row.cause is None:
+                    fakes, gate, shares = fakes_of[row.face], gates[row.face], _shares(row)
+                    codes = (code_of[row.face], *(code_of_fake[fake] for fake in fakes))
+                    key = keys.of(row.crop_sha256, shares, gate, codes)
+                    yield Entry(row.face, key, Face(bucket, photo.id, index, fakes, shares, gate))
+
+    size = project.batch_size(project.params.anonymize.batch_size)
+    done = KEYED.run(project, execute, faces.buckets, plan, size=size)
+    failed = sum(item.row.cause is not None for item in project.artifact(ANONYMIZED, Anonymized).all())
     notes = (f"{failed} faces could not be anonymized",) if failed else ()
-    return StageReport(STAGE.name, len(faces), len(todo), (*notes, _who_judges(project)))
+    people = {"unsure": "people of no clear kind"}.get(roles.people, f"{roles.people} people")
+    who = "; ".join((f"photos of {people}, judged by {', '.join(roles.gate)}", *roles.notices))
+    return StageReport(STAGE.name, done.total, done.computed, (*notes, who))
 
 
 @task(name="anonymize")
-def anonymize_batch(root: Path, faces: list[Face]) -> None:
-    """Compute and keep the items of `faces`."""
-    project = Project.open(root)
+def anonymize_batch(project: Project, entries: list[Entry[Face]]) -> None:
+    """Compute and keep faces."""
     bundle, params = project.bundle(), project.params.anonymize
 
     def solver_of(margin: float) -> Solver:
         return Solver(bundle, params.model_copy(update={"margin": margin}), project.params.solver)
 
     solved = anonymize(
-        _batch(project, faces),
+        _batch(project, entries),
         solver_of,
-        [judges_of(project, face.gate) for face in faces],
+        [judges_of(project, entry.job.gate) for entry in entries],
         margin=params.margin,
         attempts=params.attempts,
         # The released code knows the crop alone.
         objective="crop" if project.params.solver.reproduce_released_code else params.objective,
     )
-    for face, result in zip(faces, solved, strict=True):
-        record = {"attempts": [asdict(attempt) for attempt in result.attempts]}
-        project.cache(STAGE).put(face.key, Item({"code": result.code, "crop": result.crop}, record))
+    items = [Kept(entry.id, entry.key, _row(result)) for entry, result in zip(entries, solved, strict=True)]
+    project.kept(STAGE, Anonymized, ()).add(items)
 
 
-def _who_judges(project: Project) -> str:
-    """Like `photos of real people, judged by dlib, sface`; with what is to be said about these judges."""
-    roles = roles_of(project)
-    people = {"unsure": "people of no clear kind"}.get(roles.people, f"{roles.people} people")
-    return "; ".join((f"photos of {people}, judged by {', '.join(roles.gate)}", *roles.notices))
+def _row(result: Solved) -> Anonymized:
+    attempts = tuple(AttemptRow(**asdict(attempt)) for attempt in result.attempts)
+    # A face that failed is drawn and counted before it is concealed, unless nothing can be drawn.
+    crop = b"" if result.cause == Cause.NOT_FINITE else png_of(result.crop)
+    return Anonymized(attempts, crop, {"codes": result.code})
 
 
-def _batch(project: Project, faces: list[Face]) -> Faces:
+def _batch(project: Project, entries: list[Entry[Face]]) -> Faces:
+    faces, inversions = project.artifact(FACES, AlignedPhoto), project.artifact(INVERSIONS, Inversion)
+    photos: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+    codes: dict[str, np.ndarray] = {}
+    for bucket, ids in _by_bucket(entries).items():
+        for photo in faces.read(bucket, heavy=("crops", "masks"), ids={entries[n].job.photo_sha256 for n in ids}):
+            photos[photo.id] = crops_of(photo.row), masks_of(photo.row)
+        for face in inversions.read(bucket, heavy=("codes",), ids={entries[n].id for n in ids}):
+            codes[face.id] = face.row.arrays["codes"]
+    crops = np.stack([photos[entry.job.photo_sha256][0][entry.job.index] for entry in entries])
+    masks = np.stack([photos[entry.job.photo_sha256][1][entry.job.index] for entry in entries])
+    code_of_fake = _fake_codes(project, {fake for entry in entries for fake in entry.job.fakes})
+    fake_codes = np.stack([[code_of_fake[fake] for fake in entry.job.fakes] for entry in entries])
     device = project.bundle().device
-    crops = [read_png(project.path(FACES_FOLDER, "crops", f"{face.face}.png")) for face in faces]
-    real = Shards(project.path(INVERSIONS_FOLDER, "arrays")).rows("codes", [face.row for face in faces])
-    fakes = Shards(project.path(FAKES, "arrays"))
     return Faces(
-        crops=np.stack(crops),
-        masks=mask_of_bytes(Shards(project.path(FACES_FOLDER, "arrays")).rows("mask", [face.place for face in faces])),
-        landmarks=np.array([face.landmarks for face in faces]).reshape(-1, 5, 2) * len(crops[0]),
-        codes=torch.from_numpy(real).to(device),
-        fakes=np.array([face.fakes for face in faces]),
-        fake_codes=torch.from_numpy(np.stack([fakes.rows("codes", face.fakes) for face in faces])).to(device),
+        crops=crops,
+        masks=masks,
+        landmarks=np.array([entry.job.landmarks for entry in entries]).reshape(-1, 5, 2) * crops.shape[1],
+        codes=torch.from_numpy(np.stack([codes[entry.id] for entry in entries])).to(device),
+        fakes=np.array([entry.job.fakes for entry in entries]),
+        fake_codes=torch.from_numpy(fake_codes).to(device),
     )
 
 
-def _faces(project: Project) -> list[Face]:
-    """The distinct faces that the generator replaces."""
-    table = read_table(project.path(FACES_FOLDER, "faces.parquet"), FACES)
-    rows = {row["face"]: {**row, "place": place} for place, row in enumerate(table)}
-    fakes_of = {row["face"]: tuple(row["fakes"]) for row in read_table(project.path(PAIRS_TABLE), PAIRS)}
-    inversions = read_table(project.path(INVERSIONS_FOLDER, "inversions.parquet"), INVERSIONS)
-    gates = gates_of(project, roles_of(project))
-    return [
-        _face(project, rows[inversion["face"]], number, fakes_of[inversion["face"]], gates[number])
-        for number, inversion in enumerate(inversions)
-        if rows[inversion["face"]]["cause"] is None
-    ]
+def _by_bucket(entries: list[Entry[Face]]) -> dict[str, list[int]]:
+    """Numbers of the entries of each bucket."""
+    found: dict[str, list[int]] = defaultdict(list)
+    for number, entry in enumerate(entries):
+        found[entry.job.bucket].append(number)
+    return found
 
 
-def _face(project: Project, row: dict[str, Any], number: int, fakes: tuple[int, ...], gate: tuple[str, ...]) -> Face:
-    landmarks = _shares(np.asarray(row["landmarks"]).reshape(5, 2), np.asarray(row["quad"]).reshape(4, 2))
-    inversions, pool = Shards(project.path(INVERSIONS_FOLDER, "arrays")), Shards(project.path(FAKES, "arrays"))
-    content = hashlib.sha256(f"{row['crop_sha256']} {landmarks} {gate}".encode())
-    for code in (inversions.row("codes", number), *(pool.row("codes", fake) for fake in fakes)):
-        content.update(code.tobytes())
-    return Face(row["face"], row["place"], number, fakes, landmarks, gate, project.key(STAGE, content.hexdigest()))
+def _fake_codes(project: Project, numbers: set[int]) -> dict[int, np.ndarray]:
+    """The W+ codes [L, D] of fakes."""
+    fakes = project.artifact(FAKES, Fake)
+    found: dict[int, np.ndarray] = {}
+    for bucket in sorted({fake_bucket(number) for number in numbers}):
+        ids = {fake_id(number) for number in numbers if fake_bucket(number) == bucket}
+        found |= {fake.row.number: fake.row.arrays["codes"] for fake in fakes.read(bucket, heavy=("codes",), ids=ids)}
+    return found
 
 
-def _shares(points: np.ndarray, quad: np.ndarray) -> tuple[float, ...]:
-    """Photo positions [5, 2] as shares of the crop quad's sides."""
+def _shares(row: FoundFaceRow) -> tuple[float, ...]:
+    """The landmarks [5, 2] as shares of the crop quad's sides."""
+    points, quad = (np.asarray(flat).reshape(-1, 2) for flat in (row.landmarks, row.quad))
     return tuple(float(share) for share in landmarks_in_crop(points, quad, 1).ravel().round(6))
 
 
-def _assemble(project: Project, faces: list[Face]) -> int:
-    cache = project.cache(STAGE)
-    outcomes: list[dict[str, Any]] = []
-    attempts: list[dict[str, Any]] = []
-    with fresh_folder(project.path(ANONYMIZED)) as folder:
-        (folder / "crops").mkdir()
-        for face in faces:
-            item = cache.get(face.key)
-            made = item.record["attempts"]
-            last = made[-1]
-            attempts += [{"face": face.face, "attempt": number, **each} for number, each in enumerate(made)]
-            outcomes.append({"face": face.face, "attempts": len(made), **last})
-            # A face that failed is drawn and counted before it is concealed, unless nothing can be drawn.
-            if last["cause"] != Cause.NOT_FINITE:
-                write_png(folder / "crops" / f"{face.face}.png", item.arrays["crop"])
-        codes = ({"codes": cache.get(face.key).arrays["code"]} for face in faces)
-        write_shards(folder / "arrays", codes)
-        write_table(folder / "outcomes.parquet", outcomes, OUTCOMES)
-        write_table(folder / "attempts.parquet", attempts, ATTEMPTS)
-    return sum(row["cause"] is not None for row in outcomes)
+KEYED = KeyedStage(STAGE, ANONYMIZED, Anonymized, anonymize_batch)

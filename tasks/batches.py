@@ -1,27 +1,22 @@
-"""How a stage hands its work on: batches of missing items, run by whoever drives the stage."""
+"""How a stage hands its work on: batches of entries, run by whoever drives the stage."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
-from pathlib import Path
-from shutil import rmtree
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 from prefect import Task
 
-from falco_core.reasons import Reason
-from falco_core.store.items import ItemCache
+from falco_core.project.folder import Project
+from falco_core.project.stages import Stage
+from falco_core.project.work import Done, Entry, batches_of, keep_up
 
-Entry = TypeVar("Entry")
-
-BatchTask = Task[[Path, list[Any]], None]
+BatchTask = Task[[Project, list[Entry[Any]]], None]
 
 
 class Execute(Protocol):
-    """Runs `batch_task(root, batch)` for every batch, anywhere and in any order; raises if one fails."""
+    """Runs `batch_task(project, batch)` for every batch, anywhere and in any order; raises if one fails."""
 
-    def __call__(self, batch_task: BatchTask, root: Path, batches: Sequence[list[Any]]) -> None:
+    def __call__(self, batch_task: BatchTask, project: Project, batches: Sequence[list[Entry[Any]]]) -> None:
         """Return when all batches are done."""
 
 
@@ -39,46 +34,44 @@ class StageReport:
         return "; ".join((line, *self.notes))
 
 
-def batches_of(entries: Sequence[Entry], size: int) -> list[list[Entry]]:
-    """`entries` in lists of `size`, the last one as long as what is left."""
-    iterator = iter(entries)
-    return list(iter(lambda: list(islice(iterator, size)), []))
+@dataclass(frozen=True)
+class KeyedStage:
+    """A stage whose work is kept: its row of the table, what it writes, and how a batch of it is computed.
+
+    The batches get the very project, parameters included, that the plan was made with.
+    """
+
+    stage: Stage
+    out: str
+    row_class: type[Any]
+    batch_task: BatchTask
+
+    def run(
+        self,
+        project: Project,
+        execute: Execute,
+        buckets: Sequence[str],
+        plan: Callable[[str], Iterable[Entry[Any]]],
+        *,
+        size: int,
+    ) -> Done:
+        """Compute what is not kept of what `plan` wants in each bucket, `size` at a time, and write the artifact."""
+        return keep_up(
+            project.kept(self.stage, self.row_class, buckets),
+            buckets,
+            plan,
+            lambda entries: execute(self.batch_task, project, batches_of(entries, size)),
+            project.path(self.out),
+        )
 
 
-def execute_here(batch_task: BatchTask, root: Path, batches: Sequence[list[Any]]) -> None:
+def execute_here(batch_task: BatchTask, project: Project, batches: Sequence[list[Entry[Any]]]) -> None:
     """The plain way: one batch after the other in this process, with a line of progress each."""
     for number, batch in enumerate(batches, start=1):
-        batch_task.fn(root, batch)
+        batch_task.fn(project, batch)
         print(progress_line(batch_task, number, len(batches)), flush=True)
 
 
 def progress_line(batch_task: BatchTask, done: int, total: int) -> str:
     """What a stage prints after each batch."""
     return f"{batch_task.name}: batch {done} of {total}"
-
-
-@contextmanager
-def fresh_folder(target: Path) -> Iterator[Path]:
-    """A new empty folder that takes `target`'s place when the block ends well, and vanishes when it does not."""
-    partial = target.with_name(f".{target.name}.partial")
-    rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    try:
-        yield partial
-    except BaseException:
-        rmtree(partial, ignore_errors=True)
-        raise
-    rmtree(target, ignore_errors=True)
-    partial.replace(target)
-
-
-def forget_failures(cache: ItemCache, keys: Iterable[str]) -> None:
-    """Drop items that hold nothing but a failure, which may pass: the next run of the stage tries again."""
-    for key in keys:
-        if cache.get(key).record.get("reason") == Reason.FAILED:
-            cache.discard(key)
-
-
-def missing(keys: Sequence[str], contains: Callable[[str], bool]) -> set[str]:
-    """The keys that are not kept yet."""
-    return {key for key in dict.fromkeys(keys) if not contains(key)}

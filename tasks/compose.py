@@ -1,50 +1,35 @@
 """compose: draw over every face, and look a second time before anything may be released.
 
-in: photos, data/faces, data/inversions, data/anonymized
-out: data/composed (photos/ tree of releasable photos, composed.parquet, checks.parquet, withheld.parquet, embeddings/)
-embeddings, row by row of checks.parquet: per judge what it saw of the original, and of the face when the second look
-saw it first and last.
+in: photos, data/photos.parquet, data/faces, data/inversions, data/anonymized
+out: data/composed (ComposedPhoto, by photo)
 """
 
-import hashlib
-from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 from prefect import task
 
 from falco_core.errors import FalcoError
+from falco_core.faces.aligned import masks_of
+from falco_core.faces.composed import composed_row
 from falco_core.faces.conceal import Concealment
-from falco_core.faces.ladder import Climb, Composition, FaceOutcome
-from falco_core.faces.mask import mask_of_bytes
+from falco_core.faces.find import finder_for
+from falco_core.faces.ladder import Climb
 from falco_core.faces.place import Place
+from falco_core.judges.roles import KIND_JUDGE, Roles
 from falco_core.judges.second_look import SecondLook
-from falco_core.photos.codec import decode_photo, output_name, read_png
+from falco_core.judges.seen import reference
+from falco_core.photos.codec import decode_photo, pixels_of
+from falco_core.photos.digests import read_photo
 from falco_core.project.folder import Project, best_device
-from falco_core.project.stages import ANONYMIZED, stage_named
-from falco_core.project.stages import COMPOSED as COMPOSED_FOLDER
-from falco_core.project.stages import FACES as FACES_FOLDER
-from falco_core.project.stages import INVERSIONS as INVERSIONS_FOLDER
-from falco_core.reasons import Cause, Reason
-from falco_core.store.items import Item
-from falco_core.store.shards import Shards, write_shards
-from falco_core.store.tables import (
-    CHECKS,
-    COMPOSED,
-    FACES,
-    INVERSIONS,
-    OUTCOMES,
-    PHOTOS,
-    WITHHELD,
-    read_table,
-    write_table,
-)
-from tasks.align import failure_of, finder_for, photo_bytes
-from tasks.batches import Execute, StageReport, batches_of, forget_failures, fresh_folder, missing
-from tasks.judging import gates_of, judges_of, reference, roles_of, seen_array
+from falco_core.project.stages import ANONYMIZED, COMPOSED, FACES, INVERSIONS, stage_named
+from falco_core.project.work import Entry
+from falco_core.reasons import Cause, Reason, failure_of
+from falco_core.store.bucket import Kept
+from falco_core.store.rows import AlignedPhoto, Anonymized, ComposedPhoto, FoundFaceRow, Inversion
+from tasks.batches import Execute, KeyedStage, StageReport
+from tasks.judging import gates_in, judges_of, path_of_photos, roles_of
 
 STAGE = stage_named("compose")
 BATCH = 4
@@ -52,59 +37,72 @@ BATCH = 4
 
 @dataclass(frozen=True)
 class Spot:
-    """A face of a photo: its rows of data/faces and data/inversions; why it is concealed, or will be (condemned)."""
+    """A face of a photo; why it is concealed, or will be after it was drawn and counted (condemned)."""
 
-    face: str
-    place: int
-    row: int
-    box: tuple[float, ...]
-    quad: tuple[float, ...]
-    landmarks: tuple[float, ...]
-    score: float
+    face: FoundFaceRow
     gate: tuple[str, ...]
-    cause: str | None
-    condemned: str | None
+    cause: Cause | None
+    condemned: Cause | None
 
 
 @dataclass(frozen=True)
 class Work:
-    """A photo with faces, and the key of its item."""
+    """A photo with faces, and who judges."""
 
+    bucket: str
     photo: str
-    sha256: str
-    key: str
     spots: tuple[Spot, ...]
+    roles: Roles
 
 
 def run(project: Project, execute: Execute) -> StageReport:
-    """Compose the photos that are not kept yet, then write data/composed."""
-    works = _works(project)
-    todo = missing([work.key for work in works], project.cache(STAGE).__contains__)
-    first_of = {work.key: work for work in works if work.key in todo}
-    execute(compose_batch, project.root, batches_of(list(first_of.values()), BATCH))
-    released = _assemble(project, works)
-    forget_failures(project.cache(STAGE), todo)
-    return StageReport(STAGE.name, len(works), len(todo), (f"{released} photos may be released",))
+    """Compose the photos that are not kept yet, then write the artifact."""
+    faces, inversions = project.artifact(FACES, AlignedPhoto), project.artifact(INVERSIONS, Inversion)
+    anonymized = project.artifact(ANONYMIZED, Anonymized)
+    keys, roles, paths = project.keys(STAGE), roles_of(project), path_of_photos(project)
+
+    def plan(bucket: str) -> Iterator[Entry[Work]]:
+        inverted = inversions.read(bucket, heavy=(reference(KIND_JUDGE),))
+        gates, seen = gates_in(inverted, roles), {item.id: _seen_digests(item, roles) for item in inverted}
+        new = {item.id: item for item in anonymized.read(bucket)}
+        for photo in faces.read(bucket):
+            if not photo.row.faces:
+                continue
+            spots = tuple(_spot(face, gates[face.face], new.get(face.face)) for face in photo.row.faces)
+            content = [_content(spot, seen, new) for spot in spots]
+            yield Entry(photo.id, keys.of(photo.id, roles.all, content), Work(bucket, paths[photo.id], spots, roles))
+
+    done = KEYED.run(project, execute, faces.buckets, plan, size=BATCH)
+    released = sum(item.row.reason is None for item in project.artifact(COMPOSED, ComposedPhoto).all())
+    return StageReport(STAGE.name, done.total, done.computed, (f"{released} photos may be released",))
 
 
 @task(name="compose")
-def compose_batch(root: Path, works: list[Work]) -> None:
-    """Compute and keep the items of `works`."""
-    project = Project.open(root)
-    climb = _climb(project)
-    for work in works:
-        data = photo_bytes(project, work.photo, work.sha256)
+def compose_batch(project: Project, entries: list[Entry[Work]]) -> None:
+    """Compute and keep photos."""
+    items = []
+    for entry in entries:
+        data = read_photo(project.photos, entry.job.photo, entry.id)
         try:
-            item = _compose(project, work, data, climb)
+            row = _compose(project, entry, data)
         except FalcoError:
             raise  # a judge that does not work is no photo's fault
         except Exception as error:
-            item = Item(record={"reason": Reason.FAILED, "detail": failure_of(error), "format": "", "checks": []})
-        project.cache(STAGE).put(work.key, item)
+            row = ComposedPhoto("", Reason.FAILED, failure_of(error), ())
+        items.append(Kept(entry.id, entry.key, row, final=row.reason != Reason.FAILED))
+    project.kept(STAGE, ComposedPhoto, ()).add(items)
 
 
-def _climb(project: Project) -> Climb:
-    params, roles = project.params, roles_of(project)
+def _compose(project: Project, entry: Entry[Work], original: bytes) -> ComposedPhoto:
+    photo = decode_photo(original, max_pixels=project.params.align.max_pixels)
+    climb = _climb(project, entry.job.roles)
+    places = _places(project, entry, tuple(judge.name for judge in climb.look.judges))
+    composition = climb.compose(photo, places, name=entry.id[:16])
+    return composed_row(composition, climb.look, photo_format=photo.format)
+
+
+def _climb(project: Project, roles: Roles) -> Climb:
+    params = project.params
     threshold = params.align.detection_threshold * params.compose.suspicion
     look = SecondLook(
         project.bundle(),
@@ -112,162 +110,61 @@ def _climb(project: Project) -> Climb:
         gate=judges_of(project, roles.gate),
         others=judges_of(project, (roles.objective, *roles.audit)),
     )
-    return Climb(
-        look=look,
-        otherwise=Concealment(params.compose.otherwise),
-        max_pixels=params.align.max_pixels,
+    return Climb(look=look, otherwise=Concealment(params.compose.otherwise), max_pixels=params.align.max_pixels)
+
+
+def _places(project: Project, entry: Entry[Work], judges: tuple[str, ...]) -> list[Place]:
+    bucket, spots = entry.job.bucket, entry.job.spots
+    arrays = tuple(map(reference, judges))
+    seen = project.artifact(INVERSIONS, Inversion).read(bucket, heavy=arrays, ids={spot.face.face for spot in spots})
+    new = project.artifact(ANONYMIZED, Anonymized).read(
+        bucket, heavy=("crop",), ids={spot.face.face for spot in spots if spot.cause is None}
     )
-
-
-def _compose(project: Project, work: Work, original: bytes, climb: Climb) -> Item:
-    photo = decode_photo(original, max_pixels=project.params.align.max_pixels)
-    names = tuple(judge.name for judge in climb.look.judges)
-    places = [_place(project, spot, names) for spot in work.spots]
-    composition = climb.compose(photo, places, name=work.sha256[:16])
-    scores = {spot.face: spot.score for spot in work.spots}
-    gate = tuple(judge.name for judge in climb.look.gate)
-    checks = [_check(outcome, scores.get(outcome.place.face, 0.0), gate) for outcome in composition.outcomes]
-    record = {"reason": composition.reason, "detail": composition.detail, "format": photo.format, "checks": checks}
-    return Item(_arrays(composition, names), record)
-
-
-def _arrays(composition: Composition, names: tuple[str, ...]) -> dict[str, np.ndarray]:
-    """The finished file, if there is one, and what each judge saw of each face: [F, E]."""
-    arrays = {}
-    for number, name in enumerate(names if composition.outcomes else ()):
-        arrays[seen_array("original", name)] = np.stack([o.place.references[number] for o in composition.outcomes])
-        arrays[seen_array("first", name)] = np.stack([o.first.embeddings[number] for o in composition.outcomes])
-        arrays[seen_array("last", name)] = np.stack([o.last.embeddings[number] for o in composition.outcomes])
-    # The bytes of a photo that must not be released are not even kept.
-    if composition.data is not None:
-        arrays["file"] = np.frombuffer(composition.data, dtype=np.uint8)
-    return arrays
-
-
-def _check(outcome: FaceOutcome, score: float, gate: tuple[str, ...]) -> dict[str, Any]:
-    check, place = outcome.last, outcome.place
-    return {
-        "face": place.face,
-        "treatment": _treatment(place),
-        "cause": place.cause,
-        "judged_by": gate if place.gate is None else place.gate,
-        "anonymized": outcome.anonymized,
-        "detected": check.detected,
-        "likeness": check.likeness,
-        "farl_cosine": check.farl_cosine,
-        "score": score,
-        "box": [float(edge) for edge in place.box],
-    }
-
-
-def _treatment(place: Place) -> str:
-    if place.cause is None:
-        return "replaced"
-    return "blanked" if place.plain else "concealed"
-
-
-def _place(project: Project, spot: Spot, judges: tuple[str, ...]) -> Place:
-    arrays = Shards(project.path(INVERSIONS_FOLDER, "arrays"))
-    crop = mask = None
-    if not spot.cause:
-        crop = read_png(project.path(ANONYMIZED, "crops", f"{spot.face}.png"))
-        mask = mask_of_bytes(Shards(project.path(FACES_FOLDER, "arrays")).row("mask", spot.place))
-    return Place(
-        face=spot.face,
-        box=np.asarray(spot.box, dtype=np.float64),
-        quad=_points(spot.quad),
-        landmarks=_points(spot.landmarks),
-        references=tuple(arrays.row(reference(name), spot.row) for name in judges),
-        crop=crop,
-        mask=mask,
-        gate=spot.gate,
-        condemned=Cause(spot.condemned) if spot.condemned else None,
-        cause=Cause(spot.cause) if spot.cause else None,
-    )
-
-
-def _works(project: Project) -> list[Work]:
-    """The photos that have faces."""
-    causes = {row["face"]: row["cause"] for row in read_table(project.path(ANONYMIZED, "outcomes.parquet"), OUTCOMES)}
-    inversions = read_table(project.path(INVERSIONS_FOLDER, "inversions.parquet"), INVERSIONS)
-    row_of = {row["face"]: number for number, row in enumerate(inversions)}
-    roles = roles_of(project)
-    gates = gates_of(project, roles)
-    spots_of: dict[str, list[Spot]] = defaultdict(list)
-    for place, row in enumerate(read_table(project.path(FACES_FOLDER, "faces.parquet"), FACES)):
-        face = row["face"]
-        cause, condemned = row["cause"], causes.get(face)
-        if condemned == Cause.NOT_FINITE:
-            cause, condemned = condemned, None
-        number = row_of[face]
-        box, quad, landmarks = (tuple(row[name]) for name in ("box", "quad", "landmarks"))
-        spots_of[row["photo"]].append(
-            Spot(face, place, number, box, quad, landmarks, row["score"], gates[number], cause, condemned)
-        )
+    photo = project.artifact(FACES, AlignedPhoto).read(bucket, heavy=("masks",), ids={entry.id})[0]
+    references = {item.id: tuple(item.row.arrays[name] for name in arrays) for item in seen}
+    crops, masks = {item.id: item.row.crop for item in new}, masks_of(photo.row)
     return [
-        Work(photo["photo"], photo["sha256"], _key(project, photo["sha256"], spots, roles.all), tuple(spots))
-        for photo in read_table(project.path(FACES_FOLDER, "photos.parquet"), PHOTOS)
-        if (spots := spots_of[photo["photo"]])
+        Place(
+            face=spot.face.face,
+            box=np.asarray(spot.face.box),
+            quad=_points(spot.face.quad),
+            landmarks=_points(spot.face.landmarks),
+            references=references[spot.face.face],
+            crop=pixels_of(crops[spot.face.face]) if spot.cause is None else None,
+            mask=masks[index] if spot.cause is None else None,
+            gate=spot.gate,
+            condemned=spot.condemned,
+            cause=spot.cause,
+            score=spot.face.score,
+        )
+        for index, spot in enumerate(spots)
     ]
 
 
-def _key(project: Project, photo_sha256: str, spots: list[Spot], judges: tuple[str, ...]) -> str:
-    content = hashlib.sha256(f"{photo_sha256} {judges}".encode())
-    arrays = Shards(project.path(INVERSIONS_FOLDER, "arrays"))
-    for spot in spots:
-        content.update(f"{spot.quad} {spot.landmarks} {spot.box} {spot.gate} {spot.cause} {spot.condemned}".encode())
-        for judge in judges:
-            content.update(arrays.row(reference(judge), spot.row).tobytes())
-        if spot.cause is None:
-            content.update(project.path(ANONYMIZED, "crops", f"{spot.face}.png").read_bytes())
-    return project.key(STAGE, content.hexdigest())
+def _spot(face: FoundFaceRow, gate: tuple[str, ...], new: Kept[Anonymized] | None) -> Spot:
+    cause, condemned = face.cause, new.row.cause if new is not None else None
+    if condemned == Cause.NOT_FINITE:
+        cause, condemned = condemned, None
+    return Spot(face, gate, cause, condemned)
 
 
-def _assemble(project: Project, works: list[Work]) -> int:
-    cache = project.cache(STAGE)
-    judges = roles_of(project).all
-    composed: list[dict[str, Any]] = []
-    checks: list[dict[str, Any]] = []
-    withheld: list[dict[str, Any]] = []
-    # A photo keeps its name; one whose format changes must not take another's.
-    taken = {work.photo for work in works}
-    with fresh_folder(project.path(COMPOSED_FOLDER)) as folder:
-        (folder / "photos").mkdir()
-        for work in works:
-            item = cache.get(work.key)
-            checks += [{**check, "photo": work.photo} for check in item.record["checks"]]
-            if item.record["reason"] is None:
-                name = output_name(work.photo, item.record["format"])
-                while name != work.photo and name in taken:
-                    name = output_name(f"{name}.", item.record["format"])
-                taken.add(name)
-                composed.append(_write(folder, work, item, name))
-            else:
-                reason = {"reason": item.record["reason"], "detail": item.record["detail"]}
-                withheld.append({"photo": work.photo, "stage": STAGE.name, **reason})
-        write_shards(folder / "embeddings", _embeddings(project, works, judges))
-        write_table(folder / "composed.parquet", composed, COMPOSED)
-        write_table(folder / "checks.parquet", checks, CHECKS)
-        write_table(folder / "withheld.parquet", withheld, WITHHELD)
-    return len(composed)
+def _content(
+    spot: Spot, seen: Mapping[str, tuple[str, ...]], new: Mapping[str, Kept[Anonymized]]
+) -> tuple[object, ...]:
+    """All of a face that its composed photo depends on."""
+    face = spot.face
+    drawn = new[face.face].digests["crop"] if spot.cause is None else None
+    where = (face.quad, face.landmarks, face.box, face.score)
+    return (*where, spot.gate, spot.cause, spot.condemned, seen[face.face], drawn)
 
 
-def _embeddings(project: Project, works: list[Work], judges: tuple[str, ...]) -> Iterator[dict[str, np.ndarray]]:
-    """What each judge saw of each face, row by row of the checks."""
-    for work in works:
-        item = project.cache(STAGE).get(work.key)
-        for number in range(len(item.record["checks"])):
-            names = (seen_array(when, judge) for judge in judges for when in ("original", "first", "last"))
-            yield {name: item.arrays[name][number] for name in names}
-
-
-def _write(folder: Path, work: Work, item: Item, file: str) -> dict[str, Any]:
-    data = item.arrays["file"].tobytes()
-    path = folder / "photos" / file
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(data)
-    return {"photo": work.photo, "file": file, "sha256": hashlib.sha256(data).hexdigest()}
+def _seen_digests(item: Kept[Inversion], roles: Roles) -> tuple[str, ...]:
+    """What stands for the judges' embeddings of an original."""
+    return tuple(item.digests[reference(judge)] for judge in roles.all)
 
 
 def _points(flat: tuple[float, ...]) -> np.ndarray:
     return np.asarray(flat, dtype=np.float64).reshape(-1, 2)
+
+
+KEYED = KeyedStage(STAGE, COMPOSED, ComposedPhoto, compose_batch)

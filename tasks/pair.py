@@ -1,36 +1,44 @@
 """pair: the nearest fakes of each face in the chosen feature space, one for each attempt.
 
-in: data/inversions, data/fakes    out: data/pairs.parquet
+in: data/inversions, data/fakes    out: data/pairs (Pairing, by face)
 """
+
+from collections.abc import Iterator
 
 import numpy as np
 
 from falco_core.anonymize.neighbours import FakePool
 from falco_core.project.folder import Project
-from falco_core.project.stages import FAKES as FAKES_FOLDER
-from falco_core.project.stages import INVERSIONS as INVERSIONS_FOLDER
-from falco_core.project.stages import PAIRS as PAIRS_TABLE
-from falco_core.project.stages import stage_named
-from falco_core.store.shards import Shards
-from falco_core.store.tables import INVERSIONS, PAIRS, read_table, write_table
+from falco_core.project.stages import FAKES, INVERSIONS, PAIRS, stage_named
+from falco_core.project.work import fresh_folder
+from falco_core.store.artifact import Artifact, write_artifact_file
+from falco_core.store.bucket import Kept
+from falco_core.store.rows import Fake, Inversion, Pairing
 from tasks.batches import Execute, StageReport
 
 STAGE = stage_named("pair")
 
 
 def run(project: Project, execute: Execute) -> StageReport:
-    """Search all faces in one exact index: fast enough that nothing is kept per face."""
+    """Search all faces in one exact index: fast enough that nothing is kept."""
     del execute
-    space, metric = project.pairing_space, project.params.pair.metric
-    inversions = read_table(project.path(INVERSIONS_FOLDER, "inversions.parquet"), INVERSIONS)
-    fakes = Shards(project.path(FAKES_FOLDER, "arrays"))
-    pool = FakePool(np.concatenate(list(fakes.chunks(space))), metric)
-    chunks = Shards(project.path(INVERSIONS_FOLDER, "arrays")).chunks(space)
-    found = [pool.nearest(chunk, project.params.anonymize.attempts) for chunk in chunks]
-    nearest = [(row.tolist(), gap.tolist()) for rows, gaps in found for row, gap in zip(rows, gaps, strict=True)]
-    table = [
-        {"face": inversion["face"], "fakes": fakes, "distances": distances}
-        for inversion, (fakes, distances) in zip(inversions, nearest, strict=True)
-    ]
-    write_table(project.path(PAIRS_TABLE), table, PAIRS)
-    return StageReport(STAGE.name, len(table), len(table))
+    space = project.pairing_space
+    fakes = project.artifact(FAKES, Fake).all(heavy=(space,))
+    pool = FakePool(np.stack([fake.row.arrays[space] for fake in fakes]), project.params.pair.metric)
+    inversions, total = project.artifact(INVERSIONS, Inversion), 0
+    with fresh_folder(project.path(PAIRS)) as folder:
+        for bucket in inversions.buckets:
+            pairings = list(_paired(project, inversions, bucket, pool))
+            write_artifact_file(folder, bucket, pairings, Pairing)
+            total += len(pairings)
+    return StageReport(STAGE.name, total, total)
+
+
+def _paired(project: Project, inversions: Artifact[Inversion], bucket: str, pool: FakePool) -> Iterator[Kept[Pairing]]:
+    space = project.pairing_space
+    faces = inversions.read(bucket, heavy=(space,))
+    if not faces:
+        return
+    features = np.stack([face.row.arrays[space] for face in faces])
+    for face, rows, gaps in zip(faces, *pool.nearest(features, project.params.anonymize.attempts), strict=True):
+        yield Kept(face.id, "", Pairing(tuple(rows.tolist()), tuple(gaps.tolist())))

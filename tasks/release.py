@@ -1,22 +1,19 @@
 """release: the gate, then the public folder.
 
-in: data/composed, reports/metrics.json, reports/withheld.parquet, reports/outcomes.parquet
-out: release (photos/ tree, manifest.json)
+in: data/composed, reports/metrics.json, reports/outcomes.parquet    out: release (photos/ tree, manifest.json)
 """
 
+from collections import defaultdict
+from collections.abc import Iterator
 from importlib.metadata import version
-from typing import Any
 
 from falco_core.errors import GateError, ProjectError
 from falco_core.judges import Metrics, violations
 from falco_core.project.folder import Project
-from falco_core.project.stages import COMPOSED as COMPOSED_FOLDER
-from falco_core.project.stages import METRICS, RESULT_PARAMS, stage_named
-from falco_core.project.stages import OUTCOMES as OUTCOMES_TABLE
-from falco_core.project.stages import RELEASE as RELEASE_FOLDER
-from falco_core.project.stages import WITHHELD as WITHHELD_TABLE
+from falco_core.project.stages import COMPOSED, METRICS, OUTCOMES, RELEASE, RESULT_PARAMS, stage_named
 from falco_core.release.writer import Manifest, ReleaseFile, opaque_name, write_release
-from falco_core.store.tables import COMPOSED, PHOTO_OUTCOMES, WITHHELD, read_table
+from falco_core.store.artifact import read_table
+from falco_core.store.rows import ComposedPhoto, PhotoOutcome
 from tasks.batches import Execute, StageReport
 
 STAGE = stage_named("release")
@@ -28,31 +25,36 @@ def run(project: Project, execute: Execute) -> StageReport:
     metrics = Metrics.model_validate_json(project.path(METRICS).read_text(encoding="utf-8"))
     if broken := violations(metrics, project.params.gate):
         raise GateError(f"the gate is closed, nothing is released: {'; '.join(broken)}")
-    withheld = {row["photo"] for row in read_table(project.path(WITHHELD_TABLE), WITHHELD)}
-    composed = [
-        row
-        for row in read_table(project.path(COMPOSED_FOLDER, "composed.parquet"), COMPOSED)
-        if row["photo"] not in withheld
-    ]
-    _check_judged(project, composed)
-    opaque = project.params.release.opaque_names
-    files = [
-        ReleaseFile(row["file"], opaque_name(row["file"]) if opaque else row["file"], row["sha256"]) for row in composed
-    ]
-    target = project.path(RELEASE_FOLDER)
-    write_release(project.path(COMPOSED_FOLDER, "photos"), files, target, _manifest(project, metrics))
-    return StageReport(STAGE.name, len(composed), len(composed))
+    rows = [row for row in read_table(project.path(OUTCOMES), PhotoOutcome) if row.file is not None]
+    if len(rows) != metrics.photos.released:
+        raise _not_of_these(project)
+    write_release(_files(project, rows), project.path(RELEASE), _manifest(project, metrics))
+    return StageReport(STAGE.name, len(rows), len(rows))
 
 
-def _check_judged(project: Project, composed: list[dict[str, Any]]) -> None:
-    """Raise ProjectError unless what may go is what `validate` judged and let go: not a photo more, not a byte else."""
-    outcomes = read_table(project.path(OUTCOMES_TABLE), PHOTO_OUTCOMES)
-    judged = {(row["photo"], row["file"], row["sha256"]) for row in outcomes if row["file"] is not None}
-    if {(row["photo"], row["file"], row["sha256"]) for row in composed} != judged:
-        raise ProjectError(
-            f"{project.path(OUTCOMES_TABLE)} is not of the photos that are composed now: "
-            "run `dvc repro --force validate`"
-        )
+def _files(project: Project, rows: list[PhotoOutcome]) -> Iterator[ReleaseFile]:
+    """What `validate` judged and let go: not a photo more, not a byte else."""
+    composed = project.artifact(COMPOSED, ComposedPhoto)
+    of_photo: dict[str, list[PhotoOutcome]] = defaultdict(list)
+    for row in rows:
+        of_photo[row.sha256].append(row)
+    for bucket in composed.buckets:
+        judged = {photo.id: photo.row.file_sha256 for photo in composed.read(bucket) if photo.row.reason is None}
+        for id_ in sorted(of_photo.keys() & judged.keys()):
+            photo = composed.read(bucket, heavy=("file",), ids={id_})[0].row
+            for row in of_photo.pop(id_):
+                if row.file is None or row.file_sha256 != judged[id_]:
+                    raise _not_of_these(project)
+                name = opaque_name(row.file) if project.params.release.opaque_names else row.file
+                yield ReleaseFile(name, row.file_sha256, photo.file)
+    if of_photo:
+        raise _not_of_these(project)
+
+
+def _not_of_these(project: Project) -> ProjectError:
+    return ProjectError(
+        f"{project.path(OUTCOMES)} is not of the photos that are composed now: run `dvc repro --force validate`"
+    )
 
 
 def _manifest(project: Project, metrics: Metrics) -> Manifest:

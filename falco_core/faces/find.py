@@ -7,6 +7,7 @@ Measured by benchmarks/finder.py; docs/finding.md says why the numbers here are 
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 
 import numpy as np
@@ -51,6 +52,12 @@ class FoundFace:
     def size(self) -> float:
         """The shorter side of the box, pixels."""
         return float((self.box[2:] - self.box[:2]).min())
+
+
+@lru_cache(maxsize=2)
+def finder_for(device: str, threshold: float, smallest: int) -> "Finder":
+    """The finder with these settings, loaded once per process."""
+    return Finder(device=device, threshold=threshold, smallest=smallest)
 
 
 class Scored(Protocol):

@@ -17,7 +17,8 @@ class Place:
     None where it is concealed because of `cause`; mask: [S, S] in 0..1, what of the crop quad the new face covers;
     plain: concealed by one colour, as a mosaic would not do; references: the original's embedding [E] per judge; gate:
     names of the gate's judges that know such people, None: all of them; condemned: why a new face will not stay
-    whatever the second look says: it is drawn and judged once all the same, so that every new face is counted.
+    whatever the second look says: it is drawn and judged once all the same, so that every new face is counted; score:
+    CenterFace's, 0 of a face that only the second look saw.
     """
 
     face: str
@@ -31,6 +32,7 @@ class Place:
     gate: tuple[str, ...] | None = None
     condemned: Cause | None = None
     cause: Cause | None = None
+    score: float = 0.0
 
     def __post_init__(self) -> None:
         if (self.crop is None) != (self.cause is not None):

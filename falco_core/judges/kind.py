@@ -6,6 +6,7 @@ far a face is from that point tells the kind. docs/judges.md has the figures.
 
 import base64
 from collections import Counter
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -33,15 +34,19 @@ CENTRE = np.frombuffer(
 
 
 def kind_of_people(embeddings: np.ndarray) -> JudgedKind:
-    """The kind of a dataset from dlib's embeddings [F, 128] of its original faces (DlibJudge.embed).
+    """The kind of a dataset from dlib's embeddings [F, 128] of its original faces (DlibJudge.embed)."""
+    return kind_among(Counter(kinds_of_faces(embeddings)))
+
+
+def kind_among(faces: Mapping[JudgedKind, int]) -> JudgedKind:
+    """The kind of a dataset with so many faces of each kind.
 
     `unsure` where both kinds are there, where faces are of neither kind clearly, and where there are none.
     """
-    kinds = kinds_of_faces(embeddings)
-    if not kinds:
+    total = sum(faces.values())
+    if not total:
         return "unsure"
-    count = Counter(kinds)
-    real, rendered = count["real"] / len(kinds), count["rendered"] / len(kinds)
+    real, rendered = faces.get("real", 0) / total, faces.get("rendered", 0) / total
     if real >= CLEAR and rendered <= STRAY:
         return "real"
     return "rendered" if rendered >= CLEAR and real <= STRAY else "unsure"

@@ -2,11 +2,14 @@
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from statistics import fmean
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
+
+from falco_core.reasons import Treatment
+from falco_core.store.rows import Check
 
 
 class _Record(BaseModel):
@@ -115,15 +118,16 @@ class Metrics(_Record):
     utility: Utility
 
 
-def faces_of(checks: Sequence[Mapping[str, Any]]) -> Faces:
-    """Treatments counted over rows of checks.parquet."""
-    causes = Counter(check["cause"] for check in checks if check["cause"] is not None)
+def faces_of(checks: Sequence[Check]) -> Faces:
+    """Treatments counted over the faces of the photos to be released."""
+    causes = Counter(str(check.cause) for check in checks if check.cause is not None)
     return Faces(replaced=len(checks) - causes.total(), concealed=causes.total(), causes=dict(sorted(causes.items())))
 
 
-def utility_of(checks: Sequence[Mapping[str, Any]]) -> Utility:
-    """What stays of the faces, over the rows of checks.parquet of released new faces."""
+def utility_of(checks: Sequence[Check]) -> Utility:
+    """What stays of the faces: over the new ones of the photos to be released."""
+    new = [check for check in checks if check.treatment == Treatment.REPLACED]
     return Utility(
-        attribute_similarity=Mean.of([check["farl_cosine"] for check in checks]),
-        detection_rate=Rate.of(sum(check["detected"] for check in checks), len(checks)),
+        attribute_similarity=Mean.of([check.farl_cosine for check in new]),
+        detection_rate=Rate.of(sum(check.detected for check in new), len(new)),
     )

@@ -16,6 +16,9 @@ from falco_core.project.params import JudgesParams
 OBJECTIVE = "recogniser"
 """The network that is optimized against, in every bundle."""
 
+KIND_JUDGE = "dlib"
+"""Its embeddings tell real people from rendered ones, whoever judges (`judges.kind`)."""
+
 JudgedKind = Literal["real", "rendered", "unsure"]
 
 KNOWS: dict[JudgeName, Literal["real", "rendered"]] = {
@@ -92,6 +95,13 @@ def deciding(roles: Roles, kind: JudgedKind) -> tuple[str, ...]:
         return roles.gate
     knowing = [name for name, people in KNOWS.items() if people == kind]
     return tuple(name for name in roles.gate if name in knowing) or roles.gate
+
+
+def acting_judges(spec: BundleSpec, params: JudgesParams) -> tuple[str, ...]:
+    """Every judge that may act with these parameters, whoever is in the photos; what tells the kind of people, too."""
+    declared = declared_judges(spec)
+    named = (*declared.gate, *declared.audit, *(params.gate or ()), *(params.audit or ()))
+    return tuple(dict.fromkeys((OBJECTIVE, KIND_JUDGE, *named)))
 
 
 def declared_judges(spec: BundleSpec) -> JudgesSpec:

@@ -1,7 +1,6 @@
 """Photos in and out: bounded and safe decoding, encoding without metadata."""
 
 import io
-import os
 import warnings
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -111,17 +110,18 @@ def output_name(name: str, photo_format: str) -> str:
     return name if fits else f"{name}{SUFFIXES[chosen][0]}"
 
 
-def write_png(path: Path, pixels: np.ndarray) -> None:
-    """Write uint8 [H, W, 3] losslessly and atomically."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    Image.fromarray(pixels).save(partial, "PNG", compress_level=1)
-    partial.replace(path)
+def png_of(pixels: np.ndarray) -> bytes:
+    """The PNG file of uint8 [H, W, 3] or [H, W]: equal pixels give equal bytes."""
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG", compress_level=1)
+    return file.getvalue()
 
 
-def read_png(path: Path) -> np.ndarray:
-    """uint8 [H, W, 3] of a file that `write_png` wrote."""
-    with Image.open(path, formats=("PNG",)) as image:
-        return np.asarray(image.convert("RGB"))
+def pixels_of(png: bytes) -> np.ndarray:
+    """The inverse of `png_of`."""
+    # Crops of many faces are one picture here: there is no limit to guard.
+    with Image.open(io.BytesIO(png), formats=("PNG",)) as image:
+        return np.asarray(image)
 
 
 def _check_header(image: Image.Image, max_pixels: int) -> None:

@@ -1,20 +1,24 @@
-"""A project folder as the stages see it: its params, its paths, its item cache, its bundle."""
+"""A project folder as the stages see it: its params, its paths, its kept work, its bundle."""
 
 import hashlib
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from falco_core.bundles import BundleSpec, load_spec
 from falco_core.errors import ParamsError, ProjectError
+from falco_core.project.keys import Keys
 from falco_core.project.params import Params, load_params
 from falco_core.project.stages import Stage
-from falco_core.store.items import ItemCache, item_key, local_url
+from falco_core.store.artifact import Artifact
+from falco_core.store.kept import KeptWork
 
 if TYPE_CHECKING:
     from falco_core.bundles.bundle import Bundle
 
+RowType = TypeVar("RowType")
 PARAMS_FILE = "params.yaml"
 
 
@@ -66,19 +70,20 @@ class Project:
         """Faces per batch: `wanted` up to 128 px, of larger ones fewer by the ratio of the areas."""
         return max(1, min(wanted, wanted * 128**2 // self.spec.resolution**2))
 
-    def cache(self, stage: Stage) -> ItemCache:
-        """The item cache of `stage`."""
-        return ItemCache(local_url(self.params.store.items, self.root), stage.name)
+    def kept(self, stage: Stage, row_class: type[RowType], buckets: Collection[str]) -> KeptWork[RowType]:
+        """The kept work of `stage`, divided into `buckets`."""
+        url = self.params.store.items
+        local = url if "://" in url else str((self.root / url).resolve())
+        return KeptWork(local, stage.name, row_class, buckets)
 
-    def key(self, stage: Stage, content: str, *, without: tuple[str, ...] = ()) -> str:
-        """The item key of a piece of `stage`'s work on `content`; the params `without` do not change it."""
-        return item_key(
-            content=content,
-            stage=stage.name,
-            version=stage.version,
-            params={name: self.params.value(name) for name in stage.params if name not in without},
-            models=network_pin(self.spec, stage),
-        )
+    def artifact(self, folder: str, row_class: type[RowType]) -> Artifact[RowType]:
+        """What a stage left in a folder of the stage table; raises ProjectError if it is missing."""
+        return Artifact(self.path(folder), row_class)
+
+    def keys(self, stage: Stage, *, without: tuple[str, ...] = ()) -> Keys:
+        """What makes the keys of `stage`'s items; the params `without` do not change them."""
+        params = self.params.values(name for name in stage.params if name not in without)
+        return Keys(stage.name, stage.version, params, network_pin(self.spec, stage))
 
     @property
     def bundle_source(self) -> str:

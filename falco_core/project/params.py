@@ -128,6 +128,8 @@ class ValidateParams(Section):
 
     sheet_photos: int = Field(24, ge=1, le=500)
     """Photos on a page of the before/after contact sheets; those that most need a look come first."""
+    sheet_pages: int = Field(40, ge=1, le=10_000)
+    """Pages at most: of larger datasets those photos that least need a look are left out."""
     outline: bool = False
     """Draw a frame around every face that was drawn over, on the contact sheets."""
 
@@ -184,10 +186,13 @@ class Params(Section):
             value = value[part]
         return value
 
+    def values(self, keys: Iterable[str]) -> dict[str, Any]:
+        """The values of dotted `keys`."""
+        return {key: self.value(key) for key in keys}
+
     def digest(self, keys: Iterable[str]) -> str:
         """sha256 over the values of `keys`."""
-        values = {key: self.value(key) for key in keys}
-        return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+        return hashlib.sha256(json.dumps(self.values(keys), sort_keys=True).encode()).hexdigest()
 
 
 def load_params(path: Path) -> Params:

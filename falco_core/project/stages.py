@@ -22,10 +22,11 @@ class Stage:
 
 
 PHOTOS = "${input.photos}"
+PHOTO_FILES = "data/photos.parquet"
 FACES = "data/faces"
 INVERSIONS = "data/inversions"
 FAKES = "data/fakes"
-PAIRS = "data/pairs.parquet"
+PAIRS = "data/pairs"
 ANONYMIZED = "data/anonymized"
 COMPOSED = "data/composed"
 METRICS = "reports/metrics.json"
@@ -42,22 +43,22 @@ _JUDGES = ("recogniser", "heldout")
 _MAKING: tuple[Stage, ...] = (
     Stage(
         name="align",
-        version=2,
+        version=3,
         reads=(PHOTOS,),
-        writes=(FACES,),
+        writes=(PHOTO_FILES, FACES),
         params=(*_FINDING, "align.smallest_replaced", "align.most_turned", "align.most_covered"),
     ),
     Stage(
         name="invert",
-        version=2,
-        reads=(PHOTOS, FACES),
+        version=3,
+        reads=(PHOTOS, PHOTO_FILES, FACES),
         writes=(INVERSIONS,),
-        params=("invert.low_fidelity_below", "judges.gate", "judges.audit", "align.max_pixels"),
+        params=("judges.gate", "judges.audit", "align.max_pixels"),
         networks=("generator", "encoder", "farl", "clip", "dino", *_JUDGES),
     ),
     Stage(
         name="sample",
-        version=1,
+        version=2,
         reads=(),
         writes=(FAKES,),
         params=("sample.count", "sample.truncation", "sample.seed"),
@@ -65,14 +66,14 @@ _MAKING: tuple[Stage, ...] = (
     ),
     Stage(
         name="pair",
-        version=2,
+        version=3,
         reads=(INVERSIONS, FAKES),
         writes=(PAIRS,),
         params=("pair.space", "pair.metric", "anonymize.attempts"),
     ),
     Stage(
         name="anonymize",
-        version=2,
+        version=3,
         reads=(FACES, INVERSIONS, FAKES, PAIRS),
         writes=(ANONYMIZED,),
         params=(
@@ -91,18 +92,18 @@ _MAKING: tuple[Stage, ...] = (
     ),
     Stage(
         name="compose",
-        version=3,
-        reads=(PHOTOS, FACES, INVERSIONS, ANONYMIZED),
+        version=4,
+        reads=(PHOTOS, PHOTO_FILES, FACES, INVERSIONS, ANONYMIZED),
         writes=(COMPOSED,),
         params=(*_FINDING, "compose.otherwise", "compose.suspicion", *_JUDGING),
         networks=("farl", *_JUDGES),
     ),
     Stage(
         name="validate",
-        version=3,
-        reads=(PHOTOS, FACES, INVERSIONS, ANONYMIZED, COMPOSED),
+        version=4,
+        reads=(PHOTOS, PHOTO_FILES, FACES, INVERSIONS, ANONYMIZED, COMPOSED),
         writes=(WITHHELD, OUTCOMES, SHEETS, REPORT),
-        params=("validate.sheet_photos", "validate.outline", *_JUDGING),
+        params=("validate.sheet_photos", "validate.sheet_pages", "validate.outline", *_JUDGING),
         networks=_JUDGES,
         metrics=(METRICS,),
     ),
@@ -115,8 +116,8 @@ STAGES: tuple[Stage, ...] = (
     *_MAKING,
     Stage(
         name="release",
-        version=3,
-        reads=(COMPOSED, METRICS, WITHHELD, OUTCOMES),
+        version=4,
+        reads=(COMPOSED, METRICS, OUTCOMES),
         writes=(RELEASE,),
         params=(
             "gate.max_reidentification_rate",

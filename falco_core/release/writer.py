@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import secrets
 import shutil
 from collections.abc import Iterable
@@ -15,6 +16,8 @@ from falco_core.judges.metrics import Faces, IdentityRecord, Judged, Mean, Photo
 
 MANIFEST = "manifest.json"
 PHOTOS_FOLDER = "photos"
+WRITTEN = 315532800
+"""Time of every released photo: 1980-01-01, the earliest that archives can hold."""
 
 
 class Manifest(BaseModel):
@@ -39,15 +42,15 @@ class Manifest(BaseModel):
 
 @dataclass(frozen=True)
 class ReleaseFile:
-    """A composed file: its name there, its name in the release, and the digest it was judged with."""
+    """A finished photo: its name in the release, the digest that it was judged with, its bytes."""
 
-    file: str
     name: str
     sha256: str
+    data: bytes
 
 
-def write_release(source: Path, files: Iterable[ReleaseFile], target: Path, manifest: Manifest) -> None:
-    """Copy `files` of the folder `source` to `target`, replacing an earlier release.
+def write_release(files: Iterable[ReleaseFile], target: Path, manifest: Manifest) -> None:
+    """Write `files` to `target`, replacing an earlier release.
 
     Raises ProjectError if `target` holds something that is not a falco release, or if a file is not the judged one.
     """
@@ -56,14 +59,14 @@ def write_release(source: Path, files: Iterable[ReleaseFile], target: Path, mani
     partial = target.with_name(f".{target.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     (partial / PHOTOS_FOLDER).mkdir(parents=True)
-    # In the order of the new names: the times of files must not tell the old order.
-    for file in sorted(files, key=lambda file: file.name):
-        data = (source / file.file).read_bytes()
-        if hashlib.sha256(data).hexdigest() != file.sha256:
-            raise ProjectError(f"{source / file.file} is not the file that was judged: run `dvc repro --force compose`")
+    for file in files:
+        if hashlib.sha256(file.data).hexdigest() != file.sha256:
+            raise ProjectError(f"{file.name} is not the file that was judged: run `dvc repro --force compose`")
         path = partial / PHOTOS_FOLDER / file.name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
+        path.write_bytes(file.data)
+        # The times of files must not tell the order that they were written in, which is that of the originals.
+        os.utime(path, (WRITTEN, WRITTEN))
     text = json.dumps(manifest.model_dump(mode="json"), indent=2)
     (partial / MANIFEST).write_text(text + "\n", encoding="utf-8")
     # Two renames: whatever interrupts this, `target` is a whole release or none, never a half of each.

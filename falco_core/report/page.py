@@ -1,14 +1,14 @@
 """report.html: one self-contained page with the metrics, the withheld photos and the contact sheet."""
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 from string import Template
-from typing import Any
 
 from falco_core.judges.identity import headline as identity_headline
 from falco_core.judges.metrics import IdentityRecord, Mean, Metrics, Rate
+from falco_core.store.rows import Withheld
 
 _PAGE = Template("""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
@@ -34,10 +34,8 @@ NOT_PROVEN = (
 )
 
 
-def write_report(
-    path: Path, *, metrics: Metrics, withheld: Sequence[Mapping[str, Any]], sheets: Sequence[Path]
-) -> None:
-    """Write the page; `withheld` are rows of withheld.parquet, `sheets` PNGs of contact sheets to show."""
+def write_report(path: Path, *, metrics: Metrics, withheld: Sequence[Withheld], sheets: Sequence[Path]) -> None:
+    """Write the page; `sheets` are PNGs of contact sheets to show."""
     images = (base64.b64encode(sheet.read_bytes()).decode() for sheet in sheets)
     page = _PAGE.substitute(
         notices="".join(f"<li>{escape(notice)}</li>" for notice in (*metrics.judges.notices, *NOT_PROVEN)),
@@ -85,8 +83,8 @@ def _row(*cells: str) -> str:
     return "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>"
 
 
-def _withheld(rows: Sequence[Mapping[str, Any]]) -> str:
+def _withheld(rows: Sequence[Withheld]) -> str:
     if not rows:
         return "<p>None.</p>"
-    cells = "".join(_row(row["photo"], row["stage"], row["reason"], row["detail"]) for row in rows)
+    cells = "".join(_row(row.photo, row.stage, row.reason, row.detail) for row in rows)
     return f"<table><tr><th>photo</th><th>stage</th><th>reason</th><th>detail</th></tr>{cells}</table>"

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from falco_core.judges.likeness import LIKENESS_LIMIT
 from falco_core.reasons import Cause
-from falco_core.store.tables import Row
+from falco_core.store.rows import Check
 
 LATE = {Cause.MISSED_AT_FIRST: 1.0, Cause.UNCHANGED: 0.95, Cause.STILL_RECOGNISABLE: 0.9}
 """Concealed because the first plan did not hold."""
@@ -15,13 +15,13 @@ UNSURE_BELOW = 0.5
 UNSURE = 0.6
 
 
-def risk(checks: Sequence[Row]) -> float:
-    """0 (nothing to see) to 1 (look here first) of a photo with these rows of checks.parquet."""
+def risk(checks: Sequence[Check]) -> float:
+    """0 (nothing to see) to 1 (look here first) of a photo with these faces."""
     return max((_of_face(check) for check in checks), default=0.0)
 
 
-def _of_face(check: Row) -> float:
-    if check["cause"] is not None:
-        return LATE.get(Cause(check["cause"]), CONCEALED)
-    near = 0.6 * min(max(float(check["likeness"]) / LIKENESS_LIMIT, 0.0), 1.0)
-    return max(near, UNSURE if check["score"] < UNSURE_BELOW else 0.0)
+def _of_face(check: Check) -> float:
+    if check.cause is not None:
+        return LATE.get(check.cause, CONCEALED)
+    near = 0.6 * min(max(check.likeness / LIKENESS_LIMIT, 0.0), 1.0)
+    return max(near, UNSURE if check.score < UNSURE_BELOW else 0.0)

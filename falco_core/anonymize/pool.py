@@ -1,0 +1,35 @@
+"""The pool of generated faces."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from falco_core.bundles.bundle import Bundle
+
+PER_BUCKET = 4096
+"""Fakes in a bucket."""
+
+
+def fake_id(number: int) -> str:
+    """The id of a fake's item."""
+    return f"{number:07d}"
+
+
+def fake_bucket(number: int) -> str:
+    """The bucket that a fake is kept in."""
+    return f"{number // PER_BUCKET:04d}"
+
+
+def draw_fakes(bundle: Bundle, seeds: Sequence[int], truncation: float) -> list[dict[str, np.ndarray]]:
+    """A generated face per seed: codes [L, D], and its embedding [E] per pairing space."""
+    generator = bundle.generator
+    z = torch.cat([_latent(seed, generator.config.z_dim) for seed in seeds]).to(bundle.device)
+    with torch.inference_mode():
+        codes = generator.broadcast(generator.truncate(generator.map(z), truncation))
+        arrays = {"codes": codes, **bundle.features(generator.synthesize(codes))}
+    return [{name: array[row].cpu().numpy() for name, array in arrays.items()} for row in range(len(seeds))]
+
+
+def _latent(seed: int, size: int) -> torch.Tensor:
+    return torch.randn(1, size, generator=torch.Generator().manual_seed(seed))

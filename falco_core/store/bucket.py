@@ -1,0 +1,168 @@
+"""A bucket: the kept rows of many items in one parquet file, each with a digest that is checked when it is read.
+
+Columns beside the row's own: `_id` and `_key` of the item, `_final` (false: a failure that may pass),
+for each column of bytes or arrays `digest:COLUMN`, and `_digest` over all but these heavy columns themselves. So a
+reader that needs no pictures reads none and is as sure of the rest, and what later stages depend on is known without
+reading it.
+"""
+
+import hashlib
+import io
+import json
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import IO, Any, Generic, TypeVar
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from falco_core.errors import StoreError
+from falco_core.store.records import Records, records_of
+
+RowType = TypeVar("RowType")
+
+ID, KEY, FINAL, DIGEST = "_id", "_key", "_final", "_digest"
+_DIGEST_OF = "digest:"
+GROUP_BYTES = 8 * 2**20
+GROUP_ROWS = 128
+"""A row group, the least that is read at once, ends at either."""
+
+
+@dataclass(frozen=True)
+class Kept(Generic[RowType]):
+    """An item: its id, the key of all it depends on, whether it is final, its row; digests of its heavy fields."""
+
+    id: str
+    key: str
+    row: RowType
+    final: bool = True
+    digests: Mapping[str, str] = field(default_factory=dict)
+    """By name of a bytes field or array; only of items that were read."""
+
+
+def encode_bucket(items: Iterable[Kept[RowType]], row_class: type[RowType]) -> bytes:
+    """The file of `items`, in the order of their ids: equal items give equal bytes."""
+    records = records_of(row_class)
+    rows = sorted(items, key=lambda item: item.id)
+    # Array columns come from the rows: a file has those of all its rows or none.
+    table = _table(rows, records)
+    heavy = [name for name in table.column_names if records.is_heavy(name)]
+    light = [name for name in table.column_names if name not in heavy]
+    file = io.BytesIO()
+    compression = {name: "none" if name in heavy else "zstd" for name in table.column_names}
+    with pq.ParquetWriter(
+        file, table.schema, compression=compression, use_dictionary=False, write_statistics=light
+    ) as writer:
+        for start, stop in _groups(table, heavy):
+            writer.write_table(table.slice(start, stop - start), row_group_size=GROUP_ROWS)
+    return file.getvalue()
+
+
+def read_bucket(
+    file: IO[bytes],
+    row_class: type[RowType],
+    *,
+    heavy: Collection[str] | None = None,
+    ids: Collection[str] | None = None,
+) -> Iterator[Kept[RowType]]:
+    """The items of a bucket file whose digests hold; the others are left out as if they were missing.
+
+    heavy: the bytes fields and arrays to be read (None: all; names that the file lacks are an error unless it is
+    empty); ids: the items to be read (None: all). Raises StoreError if it is no bucket of such rows at all.
+    """
+    records = records_of(row_class)
+    try:
+        parquet = pq.ParquetFile(file)
+        if not parquet.metadata.num_rows:
+            return
+        columns = _columns_to_read(parquet.schema_arrow, records, heavy)
+        for group in range(parquet.num_row_groups):
+            if ids is None:
+                yield from _checked(parquet.read_row_group(group, columns=columns), records)
+            else:
+                there = parquet.read_row_group(group, columns=[ID]).column(ID).to_pylist()
+                if not set(ids).isdisjoint(there):
+                    found = _checked(parquet.read_row_group(group, columns=columns), records)
+                    yield from (item for item in found if item.id in ids)
+    except (pa.ArrowException, OSError, ValueError, KeyError) as error:
+        raise StoreError(f"not a bucket: {' '.join(str(error).split())[:160]}") from None
+
+
+def count_rows(file: IO[bytes]) -> int:
+    """How many rows a bucket file says it holds; raises StoreError if it is none."""
+    try:
+        return int(pq.ParquetFile(file).metadata.num_rows)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise StoreError(f"not a bucket: {' '.join(str(error).split())[:160]}") from None
+
+
+def digest_of(value: bytes) -> str:
+    """The digest that stands for a heavy field: 128 bits of its sha256, as hexadecimal digits."""
+    return hashlib.sha256(value).hexdigest()[:32]
+
+
+def _table(items: Sequence[Kept[RowType]], records: Records[RowType]) -> pa.Table:
+    table = records.table([item.row for item in items])
+    for name, values, kind in (
+        (ID, [item.id for item in items], pa.string()),
+        (KEY, [item.key for item in items], pa.string()),
+        (FINAL, [item.final for item in items], pa.bool_()),
+    ):
+        table = table.append_column(name, pa.array(values, type=kind))
+    for name in [name for name in table.column_names if records.is_heavy(name)]:
+        digests = [digest_of(value) for value in table.column(name).to_pylist()]
+        table = table.append_column(_DIGEST_OF + name, pa.array(digests, type=pa.string()))
+    return table.append_column(DIGEST, pa.array(_row_digests(table, records), type=pa.string()))
+
+
+def _row_digests(table: pa.Table, records: Records[Any]) -> list[str]:
+    """sha256 of each row without its heavy columns, whose digests stand for them."""
+    names = sorted(name for name in table.column_names if name != DIGEST and not records.is_heavy(name))
+    columns = [table.column(name).to_pylist() for name in names]
+    return [
+        hashlib.sha256(json.dumps([names, values]).encode()).hexdigest()[:32] for values in zip(*columns, strict=True)
+    ]
+
+
+def _groups(table: pa.Table, heavy: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """Row ranges of about GROUP_BYTES."""
+    sizes = [
+        sum(len(value) for value in row) for row in zip(*(table.column(n).to_pylist() for n in heavy), strict=True)
+    ]
+    start = total = 0
+    for number in range(table.num_rows):
+        total += sizes[number] if sizes else 0
+        if total >= GROUP_BYTES or number - start + 1 >= GROUP_ROWS:
+            yield start, number + 1
+            start, total = number + 1, 0
+    if start < table.num_rows:
+        yield start, table.num_rows
+
+
+def _columns_to_read(schema: pa.Schema, records: Records[Any], heavy: Collection[str] | None) -> list[str]:
+    if heavy is None:
+        return list(schema.names)
+    wanted = {records.column_of(name) for name in heavy}
+    columns = [name for name in schema.names if not records.is_heavy(name) or name in wanted]
+    if missing := wanted.difference(schema.names):
+        raise StoreError(f"not a bucket with {', '.join(sorted(missing))}")
+    return columns
+
+
+def _checked(table: pa.Table, records: Records[RowType]) -> Iterator[Kept[RowType]]:
+    """The items of a table whose digests hold."""
+    expected = table.column(DIGEST).to_pylist()
+    sound = [found == digest for found, digest in zip(_row_digests(table, records), expected, strict=True)]
+    digest_columns = [name for name in table.column_names if name.startswith(_DIGEST_OF)]
+    digests = {name: table.column(name).to_pylist() for name in digest_columns}
+    for name in digest_columns:
+        if (column := name.removeprefix(_DIGEST_OF)) in table.column_names:
+            values = table.column(column).to_pylist()
+            for row, value in enumerate(values):
+                sound[row] = sound[row] and value is not None and digest_of(value) == digests[name][row]
+    table = table.filter(pa.array(sound, type=pa.bool_()))
+    keep = [row for row, good in enumerate(sound) if good]
+    names = {name: records.name_of(name.removeprefix(_DIGEST_OF)) for name in digest_columns}
+    items = zip(*(table.column(name).to_pylist() for name in (ID, KEY, FINAL)), records.rows(table), keep, strict=True)
+    for id_, key, final, row, place in items:
+        yield Kept(id_, key, row, final, {names[name]: digests[name][place] for name in digest_columns})
