@@ -21,7 +21,7 @@ def reference(judge: str) -> str:
 
 @dataclass(frozen=True)
 class Seen:
-    """What each judge saw of each face of a photo: [F, E] by when and judge. A face without a crop is `drawn` as NaN."""
+    """What each judge saw of each face of a photo: [F, E] by when and judge. Without a crop, `drawn` is NaN."""
 
     embeddings: Mapping[tuple[When, str], np.ndarray]
 

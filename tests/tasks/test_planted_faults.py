@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image, ImageOps
-from safetensors import safe_open
 
 import falco_core.faces.ladder
 import falco_core.faces.views
@@ -25,13 +24,16 @@ from falco_core.faces.find import Finder, FoundFace
 from falco_core.faces.ladder import Climb
 from falco_core.judges.dlib_judge import DlibJudge
 from falco_core.judges.recognisers import BundleJudge
-from falco_core.photos.codec import Photo, encode_photo, read_png, write_png
+from falco_core.photos.codec import Photo, encode_photo, pixels_of, png_of
 from falco_core.project.folder import Project
-from falco_core.store.shards import write_shards
-from falco_core.store.tables import CHECKS, COMPOSED, FACES, OUTCOMES, WITHHELD, read_table, write_table
+from falco_core.store.artifact import write_table
+from falco_core.store.bucket import Kept
+from falco_core.store.rows import ComposedPhoto, Inversion, PhotoOutcome
 from flows.project import init_project
 from flows.stage import run_stage
 from tasks.batches import execute_here
+from tests.tasks import artifacts
+from tests.tasks.artifacts import ANONYMIZED, COMPOSED, FACES, INVERSIONS, change_items, checks, failed, with_crop
 from tests.tasks.disguises import DISGUISES, forged
 from tests.tasks.leaks import Original, equal_share, likeness, released_files, shown
 
@@ -82,16 +84,15 @@ def made(tmp_path_factory: pytest.TempPathFactory, demo_photos: Path) -> Made:
     root = folder / "project"
     init_project(root, photos=folder / "photos", changes=SETTINGS)
     run(root, MAKING)
-    rows = read_table(root / "data/faces/faces.parquet", FACES)
+    rows = artifacts.faces(root)
     photos = {path.name: shown(path.read_bytes()) for path in (folder / "photos").iterdir()}
     originals = tuple(
-        Original(row["face"], row["photo"], photos[row["photo"]], np.array(row["quad"]).reshape(4, 2)) for row in rows
+        Original(face.face, photo, photos[photo], np.array(face.quad).reshape(4, 2)) for photo, face in rows
     )
-    crops = tuple(read_png(root / f"data/faces/crops/{row['face']}.png") for row in rows)
-    made = [root / f"data/anonymized/crops/{row['face']}.png" for row in rows]
-    some = next(read_png(path) for path in made if path.exists())
-    new = tuple(read_png(path) if path.exists() else some for path in made)
-    assert [row["photo"] for row in rows] == ["open_sky.png", "park_bench.jpg", "park_bench.jpg"]
+    crop_of, made = artifacts.crops(root), artifacts.new_crops(root)
+    crops = tuple(crop_of[face.face] for _, face in rows)
+    new = tuple(made.get(face.face, next(iter(made.values()))) for _, face in rows)
+    assert [photo for photo, _ in rows] == ["open_sky.png", "park_bench.jpg", "park_bench.jpg"]
     return Made(root, originals, crops, new)
 
 
@@ -115,17 +116,13 @@ def attempt(project: Path, names: Sequence[str] = JUDGING) -> None:
 
 def draw(project: Path, made: Made, crops: Sequence[np.ndarray]) -> None:
     """Let the anonymizer have made `crops`, one for each face, and be content with them."""
-    rows = read_table(project / "data/anonymized/outcomes.parquet", OUTCOMES)
-    write_table(project / "data/anonymized/outcomes.parquet", [{**row, "cause": None} for row in rows], OUTCOMES)
-    for original, crop in zip(made.originals, crops, strict=True):
-        write_png(project / f"data/anonymized/crops/{original.name}.png", np.ascontiguousarray(crop))
+    planted = {original.name: crop for original, crop in zip(made.originals, crops, strict=True)}
+    change_items(project, ANONYMIZED, lambda item: with_crop(item.row, planted[item.id]))
 
 
 def conceal_all(project: Path) -> None:
     """Let the anonymizer have failed at every face."""
-    rows = read_table(project / "data/anonymized/outcomes.parquet", OUTCOMES)
-    rows = [{**row, "cause": "not_finite"} for row in rows]
-    write_table(project / "data/anonymized/outcomes.parquet", rows, OUTCOMES)
+    change_items(project, ANONYMIZED, lambda item: failed(item.row, "not_finite"))
 
 
 def leaks(released: dict[str, np.ndarray], faces: Sequence[Original]) -> list[str]:
@@ -140,7 +137,7 @@ def leaks(released: dict[str, np.ndarray], faces: Sequence[Original]) -> list[st
 
 
 def treatments(project: Path) -> list[str]:
-    return [row["treatment"] for row in read_table(project / "data/composed/checks.parquet", CHECKS)]
+    return [check.treatment for _, check in checks(project)]
 
 
 def test_without_a_fault_everything_is_released(made: Made, project: Path) -> None:
@@ -220,9 +217,14 @@ def test_a_paste_that_leaves_the_original(made: Made, project: Path, monkeypatch
 
 def test_masks_of_nothing(made: Made, project: Path) -> None:
     draw(project, made, made.new)
-    change_arrays(project / "data/faces/arrays", lambda name, rows: np.zeros_like(rows))
+    change_items(project, FACES, lambda item: replace(item.row, masks=nothing_of(item.row.masks)))
     attempt(project)
     assert leaks(released_files(project), made.originals) == []
+
+
+def nothing_of(masks: bytes) -> bytes:
+    """Masks of the same size in which nothing is face."""
+    return png_of(np.zeros_like(pixels_of(masks))) if masks else b""
 
 
 REFERENCES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
@@ -239,22 +241,24 @@ def test_references_that_are_damaged(made: Made, project: Path, monkeypatch: pyt
     draw(project, made, made.new)
     # dlib's tell which kind of people these are, and with it who judges.
     damaged = {f"judge_{name}" for name in ("recogniser", "rendered_heldout", "sface")}
-    change_arrays(
-        project / "data/inversions/arrays", lambda name, rows: REFERENCES[way](rows) if name in damaged else rows
-    )
+    change_arrays(project, damaged, REFERENCES[way])
     monkeypatch.setattr(falco_core.faces.ladder, "paste", Pastes().nothing)
     with pytest.raises(JudgeError):
         run(project)
     assert released_files(project) == {}
 
 
-def change_arrays(folder: Path, change: Callable[[str, np.ndarray], np.ndarray]) -> None:
-    """Write what `change` makes of every array of a shard folder, by its name."""
-    with safe_open(next(folder.glob("part-*.safetensors")), framework="numpy") as shard:
-        arrays = {name: change(name, shard.get_tensor(name)) for name in shard.keys()}  # noqa: SIM118
-    shutil.rmtree(folder)
-    count = len(next(iter(arrays.values())))
-    write_shards(folder, [{name: array[row] for name, array in arrays.items()} for row in range(count)])
+def change_arrays(project: Path, names: set[str], change: Callable[[np.ndarray], np.ndarray]) -> None:
+    """Plant what `change` makes of the arrays `names` [F, ...] of all inversions, in the order of the faces."""
+    faces = artifacts.items(project, INVERSIONS)
+    number = {item.id: place for place, item in enumerate(faces)}
+    changed = {name: change(np.stack([item.row.arrays[name] for item in faces])) for name in names}
+
+    def with_arrays(item: Kept[Inversion]) -> Inversion:
+        planted = {name: rows[number[item.id]] for name, rows in changed.items()}
+        return replace(item.row, arrays={**item.row.arrays, **planted})
+
+    change_items(project, INVERSIONS, with_arrays)
 
 
 def test_judges_that_say_the_same_of_every_finished_photo(
@@ -404,7 +408,7 @@ def test_a_face_that_only_the_second_look_sees(made: Made, project: Path, monkey
     attempt(project, (*MAKING, *JUDGING))
     assert leaks(released_files(project), made.originals) == []
     assert set(released_files(project)) == {"open_sky.png", "park_bench.jpg"}
-    causes = [row["cause"] for row in read_table(project / "data/composed/checks.parquet", CHECKS)]
+    causes = [check.cause for _, check in checks(project)]
     assert "missed_at_first" in causes
 
 
@@ -416,7 +420,7 @@ def test_a_face_that_is_only_seen_in_the_finished_photo(
     shutil.rmtree(project / ".falco/items/align")
     attempt(project, (*MAKING, *JUDGING))
     assert leaks(released_files(project), made.originals) == []
-    assert "missed_at_first" in [row["cause"] for row in read_table(project / "data/composed/checks.parquet", CHECKS)]
+    assert "missed_at_first" in [check.cause for _, check in checks(project)]
 
 
 class Encoders:
@@ -482,7 +486,7 @@ def test_an_encoder_that_writes_something_else(
     [
         ("falco_core.faces.ladder.encode_photo", RuntimeError),
         ("falco_core.faces.ladder.encode_photo", KeyboardInterrupt),
-        ("tasks.compose.write_table", KeyboardInterrupt),
+        ("falco_core.store.kept.KeptWork.export", KeyboardInterrupt),
         ("tasks.validate.run", RuntimeError),
         ("tasks.release.write_release", KeyboardInterrupt),
     ],
@@ -538,18 +542,34 @@ def test_composed_photos_that_were_not_validated(made: Made, project: Path) -> N
 def test_a_composed_file_that_is_swapped(made: Made, project: Path, photo: str) -> None:
     run(project, ["compose", "validate"])
     other = next(original.photo for original in made.originals if original.photo != photo)
+    name = artifacts.names(project)
     for source in (photo, other):
-        shutil.copyfile(made.root.parent / "photos" / source, project / "data/composed/photos" / photo)
+        data = (made.root.parent / "photos" / source).read_bytes()
+        change_items(
+            project,
+            COMPOSED,
+            lambda item, data=data: replace(item.row, file=data) if name[item.id] == photo else item.row,
+        )
         with pytest.raises(ProjectError, match="not the file that was judged"):
             run(project, ["release"])
         assert released_files(project) == {}
+
+
+def with_file(item: Kept[ComposedPhoto], of: str, data: bytes) -> ComposedPhoto:
+    """The row of an item, with other bytes if it is of the photo `of`."""
+    return replace(item.row, file=data) if item.id == of else item.row
 
 
 def test_a_table_that_calls_a_withheld_photo_composed(made: Made, project: Path) -> None:
     planted = forged("somebody else's", made.originals, made.crops, made.new)
     draw(project, made, [face.crop for face in planted])
     run(project, ["compose", "validate"])
-    write_table(project / "reports/withheld.parquet", [], WITHHELD)
+    photos = {item.id: item.row for item in artifacts.items(project, COMPOSED)}
+    rows = [
+        replace(row, file=row.photo, file_sha256=photos[row.sha256].file_sha256, reason=None)
+        for row in artifacts.outcomes(project)
+    ]
+    write_table(project / "reports/outcomes.parquet", rows, PhotoOutcome)
     with pytest.raises(ProjectError):
         run(project, ["release"])
     assert released_files(project) == {}
@@ -558,10 +578,12 @@ def test_a_table_that_calls_a_withheld_photo_composed(made: Made, project: Path)
 def test_a_row_that_makes_an_original_composed(made: Made, project: Path) -> None:
     run(project, ["compose", "validate"])
     data = (made.root.parent / "photos" / "open_sky.png").read_bytes()
-    (project / "data/composed/photos/open_sky.png").write_bytes(data)
-    rows = read_table(project / "data/composed/composed.parquet", COMPOSED)
-    rows = [{**r, "sha256": hashlib.sha256(data).hexdigest()} if r["photo"] == "open_sky.png" else r for r in rows]
-    write_table(project / "data/composed/composed.parquet", rows, COMPOSED)
+    digest, name = hashlib.sha256(data).hexdigest(), artifacts.names(project)
+    change_items(
+        project,
+        COMPOSED,
+        lambda item: replace(item.row, file=data, file_sha256=digest) if name[item.id] == "open_sky.png" else item.row,
+    )
     with pytest.raises(ProjectError):
         run(project, ["release"])
     assert released_files(project) == {}

@@ -18,12 +18,13 @@ from falco_core.faces.compose import Pasted
 from falco_core.judges import Metrics, recognisers
 from falco_core.project.folder import Project
 from falco_core.project.stages import STAGES
+from falco_core.project.work import Entry
 from falco_core.reasons import Cause
-from falco_core.store.tables import CHECKS, COMPOSED, OUTCOMES, WITHHELD, read_table
 from flows.project import init_project
 from flows.stage import run_stage
 from tasks.batches import BatchTask, execute_here
 from tests.falco_core.judges.helpers import StrokeJudge
+from tests.tasks.artifacts import ANONYMIZED, checks, items, new_crops, outcomes, reasons
 
 NAMES = [stage.name for stage in STAGES]
 SETTINGS = {
@@ -72,15 +73,9 @@ def released(project: Path) -> set[str]:
     return {path.name for path in (project / "release" / "photos").rglob("*") if path.is_file()}
 
 
-def reasons(project: Path) -> dict[str, str]:
-    rows = read_table(project / "reports/withheld.parquet", WITHHELD)
-    return {row["photo"]: row["reason"] for row in rows}
-
-
 def causes(project: Path) -> list[str]:
     """Why faces were concealed."""
-    rows = read_table(project / "data/composed/checks.parquet", CHECKS)
-    return [row["cause"] for row in rows if row["cause"] is not None]
+    return [check.cause for _, check in checks(project) if check.cause is not None]
 
 
 def test_a_run_releases_every_good_photo_and_a_second_run_computes_nothing(project: Path) -> None:
@@ -96,9 +91,8 @@ def test_a_run_releases_every_good_photo_and_a_second_run_computes_nothing(proje
 
 def test_a_short_last_batch_is_complete(project: Path) -> None:
     run(project, NAMES[:5])
-    rows = read_table(project / "data/anonymized/outcomes.parquet", OUTCOMES)
-    assert len(rows) == 4
-    assert len(list((project / "data/anonymized/crops").iterdir())) == 4
+    assert len(items(project, ANONYMIZED)) == 4
+    assert len(new_crops(project)) == 4
 
 
 def test_a_photo_more_costs_one_photo(project: Path, demo_photos: Path) -> None:
@@ -162,15 +156,15 @@ def test_a_compose_that_leaves_the_original_ends_with_concealed_faces(
 ) -> None:
     monkeypatch.setattr(falco_core.faces.ladder, "paste", broken)
     run(project)
-    found = read_table(project / "data/composed/checks.parquet", CHECKS)
-    assert {row["treatment"] for row in found} == {"concealed"}
+    found = checks(project)
+    assert {check.treatment for _, check in found} == {"concealed"}
     assert causes(project).count(Cause.UNCHANGED) == 4
-    for row in found:
+    for photo, check in found:
         before, after = (
-            np.asarray(Image.open(folder / row["photo"]).convert("RGB")).astype(int)
+            np.asarray(Image.open(folder / photo).convert("RGB")).astype(int)
             for folder in (project.parent / "photos", project / "release/photos")
         )
-        x0, y0, x1, y1 = (round(edge) for edge in row["box"])
+        x0, y0, x1, y1 = (round(edge) for edge in check.box)
         assert np.abs(before - after)[y0:y1, x0:x1].mean() > 5
 
 
@@ -248,11 +242,11 @@ def test_a_stage_refuses_to_run_with_another_bundle_than_pinned(project: Path) -
 
 def test_results_do_not_depend_on_the_batch_size(project: Path) -> None:
     run(project, NAMES[:5])
-    cosines = [row["cosine"] for row in read_table(project / "data/anonymized/outcomes.parquet", OUTCOMES)]
+    cosines = [item.row.attempts[-1].cosine for item in items(project, ANONYMIZED)]
     changes = {"anonymize.batch_size": 3, "invert.batch_size": 1, "sample.batch_size": 5, "store.items": "elsewhere"}
     init_project(project, photos=None, changes=changes)
     run(project, NAMES[:5])
-    again = [row["cosine"] for row in read_table(project / "data/anonymized/outcomes.parquet", OUTCOMES)]
+    again = [item.row.attempts[-1].cosine for item in items(project, ANONYMIZED)]
     np.testing.assert_allclose(again, cosines, atol=1e-4)
 
 
@@ -260,22 +254,23 @@ def test_opaque_names_hide_the_originals(project: Path) -> None:
     init_project(project, photos=None, changes={"release.opaque_names": True})
     run(project)
     names = released(project)
-    assert len(names) == len(read_table(project / "data/composed/composed.parquet", COMPOSED)) == 3
+    assert len(names) == sum(row.file is not None for row in outcomes(project)) == 3
     assert not any("sky" in name or "park" in name or "office" in name for name in names)
 
 
 def test_batches_may_come_in_any_order(project: Path) -> None:
-    def backwards(batch_task: BatchTask, root: Path, batches: Sequence[list[Any]]) -> None:
-        execute_here(batch_task, root, list(reversed(batches)))
+    def backwards(batch_task: BatchTask, project: Project, batches: Sequence[list[Entry[Any]]]) -> None:
+        execute_here(batch_task, project, list(reversed(batches)))
 
     for name in NAMES[:3]:
         run_stage(name, project, backwards)
-    files = ("faces/faces.parquet", "inversions/inversions.parquet", "inversions/arrays/part-00000.safetensors")
-    first = [(project / "data" / file).read_bytes() for file in files]
+    files = [path for name in ("faces", "inversions", "fakes") for path in (project / "data" / name).iterdir()]
+    assert len(files) > 3
+    first = [path.read_bytes() for path in files]
     # Nothing kept may be read back: the other order computes everything again.
     shutil.rmtree(project / ".falco/items")
     run(project, NAMES[:3])
-    assert [(project / "data" / file).read_bytes() for file in files] == first
+    assert [path.read_bytes() for path in files] == first
 
 
 def test_a_still_gif_becomes_a_png_without_taking_anothers_name(project: Path) -> None:
@@ -284,11 +279,10 @@ def test_a_still_gif_becomes_a_png_without_taking_anothers_name(project: Path) -
         sky.convert("P").save(photos / "sky.gif")
         sky.save(photos / "sky.gif.png")
     run(project)
-    rows = read_table(project / "data/composed/composed.parquet", COMPOSED)
-    files = {row["photo"]: row["file"] for row in rows}
+    files = {row.photo: row.file for row in outcomes(project) if row.file is not None}
     assert files["sky.gif.png"] == "sky.gif.png"
     assert files["sky.gif"] not in ("sky.gif", "sky.gif.png")
-    assert len(released(project)) == len(rows) == 5
+    assert len(released(project)) == len(files) == 5
 
 
 def test_an_empty_folder_is_said_to_be_empty(project: Path) -> None:
