@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from falco_core.faces.mask import LIMIT, face_oval
-from falco_core.store.tables import ATTEMPTS, CHECKS, COMPOSED, FACES, WITHHELD, read_table
+from tests import artifacts
 from tests.flows.photos import CONCEALED, EITHER, GOOD, make_folder, shown
 from tests.flows.photos import WITHHELD as EXPECTED
 
@@ -33,13 +33,12 @@ class Run:
 
     @property
     def released(self) -> dict[str, Path]:
-        rows = read_table(self.project / "data/composed/composed.parquet", COMPOSED)
-        return {row["photo"]: self.project / "release/photos" / row["file"] for row in rows}
+        rows = artifacts.outcomes(self.project)
+        return {row.photo: self.project / "release/photos" / row.file for row in rows if row.file is not None}
 
     @property
     def reasons(self) -> dict[str, str]:
-        rows = read_table(self.project / "reports/withheld.parquet", WITHHELD)
-        return {row["photo"]: row["reason"] for row in rows}
+        return artifacts.reasons(self.project)
 
 
 def call(*command: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -70,9 +69,9 @@ def test_every_photo_is_released_or_withheld_with_a_reason(run: Run) -> None:
     for name, reasons in EXPECTED.items():
         assert run.reasons[name] in (reasons if isinstance(reasons, tuple) else (reasons,)), name
     assert {*GOOD, *CONCEALED} <= set(run.released), run.reasons
-    checks = read_table(run.project / "data/composed/checks.parquet", CHECKS)
-    assert {row["treatment"] for row in checks if row["photo"] in CONCEALED} <= {"concealed", "blanked"}
-    assert any(row["treatment"] == "replaced" for row in checks)
+    checks = artifacts.checks(run.project)
+    assert {check.treatment for photo, check in checks if photo in CONCEALED} <= {"concealed", "blanked"}
+    assert any(check.treatment == "replaced" for _, check in checks)
 
 
 def test_the_release_holds_the_released_and_nothing_else(run: Run) -> None:
@@ -113,28 +112,27 @@ def test_released_photos_have_size_and_orientation_of_the_original_and_no_metada
 
 
 def test_faces_are_drawn_over_in_place_and_nothing_else_changes(run: Run) -> None:
-    checks = read_table(run.project / "data/composed/checks.parquet", CHECKS)
-    faces = {row["face"]: row for row in read_table(run.project / "data/faces/faces.parquet", FACES)}
-    lossless = [check for check in checks if check["photo"] in GOOD and check["photo"].endswith(".png")]
+    faces = {face.face: face for _, face in artifacts.faces(run.project)}
+    found = artifacts.checks(run.project)
+    lossless = [(photo, check) for photo, check in found if photo in GOOD and photo.endswith(".png")]
     assert len(lossless) == 2
-    for check in lossless:
-        before = np.asarray(shown(run.photos / check["photo"]).convert("RGB")).astype(int)
-        after = np.asarray(Image.open(run.released[check["photo"]]).convert("RGB")).astype(int)
+    for photo, check in lossless:
+        before = np.asarray(shown(run.photos / photo).convert("RGB")).astype(int)
+        after = np.asarray(Image.open(run.released[photo]).convert("RGB")).astype(int)
         changed = np.abs(after - before).max(axis=2)
-        landmarks = np.asarray(faces[check["face"]]["landmarks"]).reshape(5, 2)
+        landmarks = np.asarray(faces[check.face].landmarks).reshape(5, 2)
         for x, y in landmarks.astype(int):
             assert changed[y - 8 : y + 8, x - 8 : x + 8].mean() > 4
         rows, columns = np.mgrid[0 : changed.shape[0], 0 : changed.shape[1]]
         distance = face_oval(landmarks).distance(np.stack([columns, rows], axis=-1) + 0.5)
         # A new face ends at the outline of the old one, a concealment covers the head.
-        assert changed[distance > (LIMIT + 0.05 if check["treatment"] == "replaced" else 2.5)].max() == 0
+        assert changed[distance > (LIMIT + 0.05 if check.treatment == "replaced" else 2.5)].max() == 0
         assert (changed[distance < 0.7] > 0).mean() > 0.8
 
 
 def test_every_released_face_was_looked_at_twice(run: Run) -> None:
-    faces = read_table(run.project / "data/faces/faces.parquet", FACES)
-    checked = {row["face"] for row in read_table(run.project / "data/composed/checks.parquet", CHECKS)}
-    assert {face["face"] for face in faces if face["photo"] in run.released} <= checked
+    checked = {check.face for _, check in artifacts.checks(run.project)}
+    assert {face.face for photo, face in artifacts.faces(run.project) if photo in run.released} <= checked
 
 
 def test_dvc_finds_nothing_left_to_do(run: Run) -> None:
@@ -147,8 +145,7 @@ def test_dvc_finds_nothing_left_to_do(run: Run) -> None:
 
 def outcomes_of(project: Path) -> list[float]:
     """Recogniser cosines of the first attempts: later ones have lower margins."""
-    rows = read_table(project / "data/anonymized/attempts.parquet", ATTEMPTS)
-    return [row["cosine"] for row in rows if row["attempt"] == 0]
+    return [item.row.attempts[0].cosine for item in artifacts.items(project, artifacts.ANONYMIZED)]
 
 
 def test_another_margin_reruns_anonymize_and_what_follows_and_both_are_reached(run: Run, tmp_path: Path) -> None:

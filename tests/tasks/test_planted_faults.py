@@ -32,8 +32,8 @@ from falco_core.store.rows import ComposedPhoto, Inversion, PhotoOutcome
 from flows.project import init_project
 from flows.stage import run_stage
 from tasks.batches import execute_here
-from tests.tasks import artifacts
-from tests.tasks.artifacts import ANONYMIZED, COMPOSED, FACES, INVERSIONS, change_items, checks, failed, with_crop
+from tests import artifacts
+from tests.artifacts import ANONYMIZED, COMPOSED, FACES, INVERSIONS, change_items, checks, failed, with_crop
 from tests.tasks.disguises import DISGUISES, forged
 from tests.tasks.leaks import Original, equal_share, likeness, released_files, shown
 

@@ -23,8 +23,8 @@ from falco_core.reasons import Cause
 from flows.project import init_project
 from flows.stage import run_stage
 from tasks.batches import BatchTask, execute_here
+from tests.artifacts import ANONYMIZED, checks, items, new_crops, outcomes, reasons
 from tests.falco_core.judges.helpers import StrokeJudge
-from tests.tasks.artifacts import ANONYMIZED, checks, items, new_crops, outcomes, reasons
 
 NAMES = [stage.name for stage in STAGES]
 SETTINGS = {

@@ -6,6 +6,7 @@ from falco_core.judges.gate import reservations, violations
 from falco_core.judges.metrics import Faces, IdentityRecord, Judged, Metrics, Photos, Rate, faces_of, utility_of
 from falco_core.project.params import GateParams
 from falco_core.reasons import Cause
+from tests.artifacts import check
 
 
 def record(role: str, scope: str, hits: int, n: int = 100) -> IdentityRecord:
@@ -23,7 +24,7 @@ def metrics(
         judges=Judged(people="real", gate=("x",), audit=(), notices=notices),
         identity=records,
         first_attempts_recognised=Rate.of(0, 1),
-        utility=utility_of([{"farl_cosine": 0.9, "detected": detected}]),
+        utility=utility_of([check(detected=detected)]),
     )
 
 
@@ -68,7 +69,7 @@ def test_many_faces_are_held_against_the_upper_bound(hits: int, opens: bool) -> 
 
 def test_faces_are_counted_by_what_they_got_and_why() -> None:
     causes = [None, Cause.CUT, Cause.TOO_SMALL, Cause.CUT]
-    counted = faces_of([{"cause": cause} for cause in causes])
+    counted = faces_of([check(cause=cause) for cause in causes])
     assert (counted.replaced, counted.concealed) == (1, 3)
     assert counted.causes == {Cause.CUT: 2, Cause.TOO_SMALL: 1}
 

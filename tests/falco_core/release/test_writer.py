@@ -1,4 +1,6 @@
 import hashlib
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,75 +23,72 @@ MANIFEST = Manifest(
 )
 
 
-@pytest.fixture
-def source(tmp_path: Path) -> Path:
-    for name in ("one.png", "deep/two.png"):
-        (tmp_path / "composed" / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / "composed" / name).write_bytes(name.encode())
-    return tmp_path / "composed"
-
-
-def judged(file: str, name: str) -> ReleaseFile:
-    return ReleaseFile(file, name, hashlib.sha256(file.encode()).hexdigest())
+def judged(name: str, data: bytes = b"a photo") -> ReleaseFile:
+    return ReleaseFile(name, hashlib.sha256(data).hexdigest(), data)
 
 
 def files(folder: Path) -> list[str]:
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
 
 
-def test_a_release_replaces_the_one_before_as_a_whole(source: Path, tmp_path: Path) -> None:
+def test_a_release_replaces_the_one_before_as_a_whole(tmp_path: Path) -> None:
     target = tmp_path / "release"
-    write_release(source, [judged("one.png", "one.png"), judged("deep/two.png", "deep/two.png")], target, MANIFEST)
+    write_release([judged("one.png"), judged("deep/two.png")], target, MANIFEST)
     assert files(target) == ["manifest.json", "photos/deep/two.png", "photos/one.png"]
-    write_release(source, [judged("one.png", "x.png")], target, MANIFEST)
+    write_release([judged("x.png")], target, MANIFEST)
     assert files(target) == ["manifest.json", "photos/x.png"]
 
 
-def test_a_foreign_folder_is_never_overwritten(source: Path, tmp_path: Path) -> None:
+def test_a_foreign_folder_is_never_overwritten(tmp_path: Path) -> None:
     target = tmp_path / "release"
     target.mkdir()
     (target / "thesis.tex").write_text("years of work")
     with pytest.raises(ProjectError, match="not a falco release"):
-        write_release(source, [judged("one.png", "one.png")], target, MANIFEST)
+        write_release([judged("one.png")], target, MANIFEST)
     assert files(target) == ["thesis.tex"]
 
 
 @pytest.mark.parametrize("text", ["{}", "[]", "not json", '{"name": "an app", "icons": []}'])
-def test_a_manifest_of_another_program_is_no_release(source: Path, tmp_path: Path, text: str) -> None:
+def test_a_manifest_of_another_program_is_no_release(tmp_path: Path, text: str) -> None:
     target = tmp_path / "release"
     target.mkdir()
     (target / "manifest.json").write_text(text)
     with pytest.raises(ProjectError, match="not a falco release"):
-        write_release(source, [judged("one.png", "one.png")], target, MANIFEST)
+        write_release([judged("one.png")], target, MANIFEST)
     assert (target / "manifest.json").read_text() == text
 
 
-def test_a_file_or_a_link_in_the_place_of_the_release_is_left_alone(source: Path, tmp_path: Path) -> None:
+def test_a_file_or_a_link_in_the_place_of_the_release_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("a file")
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
     (tmp_path / "broken").symlink_to(tmp_path / "nothing")
     for name in ("file", "link", "broken"):
         with pytest.raises(ProjectError, match="not a falco release"):
-            write_release(source, [judged("one.png", "one.png")], tmp_path / name, MANIFEST)
+            write_release([judged("one.png")], tmp_path / name, MANIFEST)
     assert (tmp_path / "file").read_text() == "a file"
     assert files(tmp_path / "elsewhere") == []
 
 
-def test_an_empty_folder_and_the_leavings_of_a_killed_run_are_no_hindrance(source: Path, tmp_path: Path) -> None:
+def test_an_empty_folder_and_the_leavings_of_a_killed_run_are_no_hindrance(tmp_path: Path) -> None:
     for name in ("release", ".release.partial/photos", ".release.before/photos"):
         (tmp_path / name).mkdir(parents=True)
     (tmp_path / ".release.partial" / "photos" / "half.png").touch()
-    write_release(source, [judged("one.png", "one.png")], tmp_path / "release", MANIFEST)
+    write_release([judged("one.png")], tmp_path / "release", MANIFEST)
     assert files(tmp_path / "release") == ["manifest.json", "photos/one.png"]
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["composed", "release"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["release"]
 
 
-def test_a_release_that_breaks_leaves_the_old_one(source: Path, tmp_path: Path) -> None:
+def test_a_release_that_breaks_leaves_the_old_one(tmp_path: Path) -> None:
     target = tmp_path / "release"
-    write_release(source, [judged("one.png", "one.png")], target, MANIFEST)
-    with pytest.raises(FileNotFoundError):
-        write_release(source, [judged("gone.png", "gone.png")], target, MANIFEST)
+    write_release([judged("one.png")], target, MANIFEST)
+
+    def breaks() -> Iterator[ReleaseFile]:
+        yield judged("two.png")
+        raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        write_release(breaks(), target, MANIFEST)
     assert files(target) == ["manifest.json", "photos/one.png"]
 
 
@@ -100,8 +99,13 @@ def test_opaque_names_say_nothing_but_the_format() -> None:
     assert name != opaque_name("people/Jane Doe.JPG")
 
 
-def test_a_file_that_was_changed_after_it_was_judged_is_not_released(source: Path, tmp_path: Path) -> None:
-    (source / "one.png").write_bytes(b"something else")
+def test_a_file_that_was_changed_after_it_was_judged_is_not_released(tmp_path: Path) -> None:
+    changed = replace(judged("one.png"), data=b"something else")
     with pytest.raises(ProjectError, match="not the file that was judged"):
-        write_release(source, [judged("one.png", "one.png")], tmp_path / "release", MANIFEST)
+        write_release([changed], tmp_path / "release", MANIFEST)
     assert not (tmp_path / "release").exists()
+
+
+def test_the_times_of_files_say_nothing(tmp_path: Path) -> None:
+    write_release([judged("b.png"), judged("a.png")], tmp_path / "release", MANIFEST)
+    assert len({path.stat().st_mtime for path in (tmp_path / "release/photos").iterdir()}) == 1

@@ -14,8 +14,8 @@ import yaml
 
 from falco_core.bundles.bundle import load_bundle
 from falco_core.bundles.catalogue import bundles_home
-from falco_core.store.tables import COMPOSED, OUTCOMES, read_table
 from flows.commands.main import main
+from tests import artifacts
 from tests.flows.test_pipeline import call
 
 Falco = Callable[..., tuple[int, str, str]]
@@ -63,9 +63,9 @@ def test_published_files_become_a_bundle_that_anonymizes(
     chosen = [part for setting in settings for part in ("-S", setting)]
     done = call("falco", "run", photos, "--out", project, "--bundle", bundle, *chosen, cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
-    outcomes = read_table(project / "data/anonymized/outcomes.parquet", OUTCOMES)
-    assert outcomes and all(row["steps"] == 2 for row in outcomes)
-    released = [row["photo"] for row in read_table(project / "data/composed/composed.parquet", COMPOSED)]
+    faces = artifacts.items(project, artifacts.ANONYMIZED)
+    assert faces and all(face.row.attempts[-1].steps == 2 for face in faces)
+    released = [row.file for row in artifacts.outcomes(project) if row.file is not None]
     assert released, done.stdout
     for name in released:
         assert (project / "release/photos" / name).is_file()

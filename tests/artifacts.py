@@ -9,6 +9,7 @@ import numpy as np
 
 from falco_core.faces.aligned import crops_of
 from falco_core.photos.codec import pixels_of, png_of
+from falco_core.reasons import Cause, Treatment
 from falco_core.store.artifact import Artifact, read_table
 from falco_core.store.bucket import Kept, encode_bucket
 from falco_core.store.rows import (
@@ -100,3 +101,10 @@ def with_crop(row: Anonymized, crop: np.ndarray) -> Anonymized:
 def failed(row: Anonymized, cause: str) -> Anonymized:
     """A face that could not be anonymized."""
     return replace(row, attempts=(*row.attempts[:-1], replace(row.attempts[-1], cause=cause)))  # type: ignore[arg-type]
+
+
+def check(*, cause: Cause | None = None, likeness: float = 0.0, score: float = 0.9, detected: bool = True) -> Check:
+    """A face of a finished photo."""
+    treatment = Treatment.REPLACED if cause is None else Treatment.CONCEALED
+    box = (0.0, 0.0, 9.0, 9.0)
+    return Check("f-00", treatment, cause, ("dlib",), cause is None, detected, likeness, 0.9, score, box)
