@@ -84,7 +84,7 @@ def read_bucket(
                 if not set(ids).isdisjoint(there):
                     found = _checked(parquet.read_row_group(group, columns=columns), records)
                     yield from (item for item in found if item.id in ids)
-    except (pa.ArrowException, OSError, ValueError, KeyError) as error:
+    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
         raise StoreError(f"not a bucket: {' '.join(str(error).split())[:160]}") from None
 
 
@@ -96,9 +96,16 @@ def count_rows(file: IO[bytes]) -> int:
         raise StoreError(f"not a bucket: {' '.join(str(error).split())[:160]}") from None
 
 
-def digest_of(value: bytes) -> str:
-    """The digest that stands for a heavy field: 128 bits of its sha256, as hexadecimal digits."""
-    return hashlib.sha256(value).hexdigest()[:32]
+def _digests_of(table: pa.Table, column: str) -> list[str]:
+    """What stands for each value of a heavy column: 128 bits of a sha256, of an array's type and shape, too."""
+    described = json.dumps(sorted((k.decode(), v.decode()) for k, v in (table.field(column).metadata or {}).items()))
+    start = hashlib.sha256(described.encode())
+    found = []
+    for value in table.column(column).to_pylist():
+        digest = start.copy()
+        digest.update(value)
+        found.append(digest.hexdigest()[:32])
+    return found
 
 
 def _table(items: Sequence[Kept[RowType]], records: Records[RowType]) -> pa.Table:
@@ -110,8 +117,7 @@ def _table(items: Sequence[Kept[RowType]], records: Records[RowType]) -> pa.Tabl
     ):
         table = table.append_column(name, pa.array(values, type=kind))
     for name in [name for name in table.column_names if records.is_heavy(name)]:
-        digests = [digest_of(value) for value in table.column(name).to_pylist()]
-        table = table.append_column(_DIGEST_OF + name, pa.array(digests, type=pa.string()))
+        table = table.append_column(_DIGEST_OF + name, pa.array(_digests_of(table, name), type=pa.string()))
     return table.append_column(DIGEST, pa.array(_row_digests(table, records), type=pa.string()))
 
 
@@ -140,6 +146,9 @@ def _groups(table: pa.Table, heavy: Sequence[str]) -> Iterator[tuple[int, int]]:
 
 
 def _columns_to_read(schema: pa.Schema, records: Records[Any], heavy: Collection[str] | None) -> list[str]:
+    there = {name for name in schema.names if records.is_heavy(name)}
+    if there != {name.removeprefix(_DIGEST_OF) for name in schema.names if name.startswith(_DIGEST_OF)}:
+        raise StoreError("not a bucket whose digests are those of its columns")
     if heavy is None:
         return list(schema.names)
     wanted = {records.column_of(name) for name in heavy}
@@ -157,9 +166,8 @@ def _checked(table: pa.Table, records: Records[RowType]) -> Iterator[Kept[RowTyp
     digests = {name: table.column(name).to_pylist() for name in digest_columns}
     for name in digest_columns:
         if (column := name.removeprefix(_DIGEST_OF)) in table.column_names:
-            values = table.column(column).to_pylist()
-            for row, value in enumerate(values):
-                sound[row] = sound[row] and value is not None and digest_of(value) == digests[name][row]
+            for row, digest in enumerate(_digests_of(table, column)):
+                sound[row] = sound[row] and digest == digests[name][row]
     table = table.filter(pa.array(sound, type=pa.bool_()))
     keep = [row for row, good in enumerate(sound) if good]
     names = {name: records.name_of(name.removeprefix(_DIGEST_OF)) for name in digest_columns}
