@@ -94,6 +94,10 @@ def _init_dvc(root: Path) -> None:
         return
     logging.getLogger("dvc").setLevel(logging.WARNING)
     try:
-        Repo.init(str(root), no_scm=True)
+        with Repo.init(str(root), no_scm=True) as repo, repo.config.edit("repo") as config:
+            config["core"]["analytics"] = False
+            config["core"]["autostage"] = False
+            # Whatever the user's own configuration says: one copy of everything where the file system can link.
+            config["cache"]["type"] = ["reflink", "hardlink", "copy"]
     except DvcException as error:
         raise ProjectError(f"{root}: DVC cannot be set up here: {error}") from None

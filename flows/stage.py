@@ -23,6 +23,7 @@ def run_stage(name: str, root: Path, execute: Execute) -> StageReport:
     """Run stage `name` of the project at `root`, its batches through `execute`."""
     project = Project.open(root)
     check_pins(project, stage_named(name))
+    project.share_store(stage_named(name))
     report: StageReport = importlib.import_module(f"tasks.{name}").run(project, execute)
     return report
 

@@ -11,7 +11,7 @@ from falco_core.bundles import BundleSpec, load_spec
 from falco_core.errors import ParamsError, ProjectError
 from falco_core.project.keys import Keys
 from falco_core.project.params import Params, load_params
-from falco_core.project.stages import Stage
+from falco_core.project.stages import STAGES, Stage
 from falco_core.store.artifact import Artifact
 from falco_core.store.kept import KeptWork
 
@@ -79,6 +79,13 @@ class Project:
     def artifact(self, folder: str, row_class: type[RowType]) -> Artifact[RowType]:
         """What a stage left in a folder of the stage table; raises ProjectError if it is missing."""
         return Artifact(self.path(folder), row_class)
+
+    def share_store(self, reader: Stage) -> None:
+        """Let the store share its files with the artifacts that `reader` reads: see `KeptWork.share`."""
+        for stage in STAGES:
+            for folder in set(stage.writes) & set(reader.reads):
+                if self.path(folder).is_dir():
+                    self.kept(stage, object, ()).share(self.path(folder))
 
     def keys(self, stage: Stage, *, without: tuple[str, ...] = ()) -> Keys:
         """What makes the keys of `stage`'s items; the params `without` do not change them."""

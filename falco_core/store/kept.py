@@ -7,6 +7,7 @@ Every file is written whole or not at all. What is damaged is missing. A file of
 as loose, so that a dataset that grows is divided anew without any work being lost.
 """
 
+import filecmp
 import posixpath
 import shutil
 from collections.abc import Collection, Iterator, Mapping, Sequence, Set
@@ -81,6 +82,21 @@ class KeptWork(Generic[RowType]):
             target.hardlink_to(source)
         except OSError:
             shutil.copyfile(source, target)
+
+    def share(self, folder: Path) -> None:
+        """Let the store's files be links to equal ones in a folder, in which DVC has put other files in place of ours.
+
+        Saves a copy of everything where the store is on the same file system.
+        """
+        if not isinstance(self._files, LocalFileSystem):
+            return
+        for there in folder.glob(f"*{SUFFIX}"):
+            own = Path(self._path(there.name.removesuffix(SUFFIX)))
+            if own.is_file() and not own.samefile(there) and filecmp.cmp(own, there, shallow=False):
+                partial = own.with_name(f".{own.name}.{uuid4().hex}{_PARTIAL}")
+                with suppress(OSError):
+                    partial.hardlink_to(there)
+                    partial.replace(own)
 
     def _found(self, bucket: str, wanted: Mapping[str, str]) -> Iterator[Kept[RowType]]:
         if self._exists(bucket):

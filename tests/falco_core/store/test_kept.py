@@ -147,6 +147,22 @@ def test_what_was_exported_stays_what_it_was(tmp_path: Path) -> None:
     assert not (tmp_path / "first.parquet").is_symlink()
 
 
+def test_the_store_shares_the_file_that_dvc_put_in_place_of_its_own(tmp_path: Path) -> None:
+    kept = store(str(tmp_path / "store"))
+    kept.add([item("a1", 1)])
+    kept.settle("a", {"a1": "k"})
+    (tmp_path / "out").mkdir()
+    out, own = tmp_path / "out/a.parquet", tmp_path / "store/invert/a.parquet"
+    out.write_bytes(own.read_bytes())
+    kept.share(tmp_path / "out")
+    assert own.samefile(out)
+    out.unlink()
+    out.write_bytes(b"something else")
+    kept.share(tmp_path / "out")
+    assert not own.samefile(out)
+    assert held(kept, "a", tmp_path) == {"a1": 1}
+
+
 def test_the_leavings_of_a_killed_write_go(tmp_path: Path) -> None:
     kept = store(str(tmp_path / "store"))
     kept.add([item("a1", 1)])
