@@ -16,8 +16,10 @@ from falco_core.project.params import parse_params
 from falco_core.project.pins import PINS_FILE, write_pins
 from falco_core.project.places import DVC_FILE, check_places
 from falco_core.project.stages import STAGES, Stage
+from falco_core.project.upgrade import drop_left_overs, upgrade
 
 VERIFIED = ".falco/bundle_verified"
+DVC_STATE = ".falco/dvc"
 _DVC_HEADER = "# Made by `falco init` from falco_core/project/stages.py. Do not edit: change params.yaml instead.\n"
 
 
@@ -29,6 +31,7 @@ def init_project(root: Path, *, photos: Path | None, changes: dict[str, Any] | N
     """
     root = root.resolve()
     document = open_document(root / PARAMS_FILE)
+    said = upgrade(document)
     wanted = {"input.photos": str(photos.resolve())} if photos is not None else {}
     for key, value in {**wanted, **(changes or {})}.items():
         set_value(document, key.split("."), value, key)
@@ -38,6 +41,9 @@ def init_project(root: Path, *, photos: Path | None, changes: dict[str, Any] | N
     check_places(project)
     add_missing(document, params.model_dump(mode="json", by_alias=True))
     root.mkdir(parents=True, exist_ok=True)
+    if said is not None:
+        drop_left_overs(root)
+        print(said, flush=True)
     _write_if_changed(root / PARAMS_FILE, text_of(document))
     _write_if_changed(root / DVC_FILE, dvc_yaml())
     write_pins(project)
@@ -90,14 +96,20 @@ def _write_if_changed(path: Path, text: str) -> None:
 
 
 def _init_dvc(root: Path) -> None:
-    if (root / ".dvc").is_dir():
-        return
     logging.getLogger("dvc").setLevel(logging.WARNING)
     try:
-        with Repo.init(str(root), no_scm=True) as repo, repo.config.edit("repo") as config:
-            config["core"]["analytics"] = False
-            config["core"]["autostage"] = False
+        repo = Repo(str(root)) if (root / ".dvc").is_dir() else Repo.init(str(root), no_scm=True)
+        with repo, repo.config.edit("repo") as config:
+            _set_options(config, core={"analytics": False, "autostage": False, "check_update": False})
             # Whatever the user's own configuration says: one copy of everything where the file system can link.
-            config["cache"]["type"] = ["reflink", "hardlink", "copy"]
+            _set_options(config, cache={"type": ["reflink", "hardlink", "copy"]})
+        with repo, repo.config.edit("local") as config:
+            # DVC remembers paths of photos, by default in a place that everybody can read.
+            _set_options(config, core={"site_cache_dir": str(root / DVC_STATE)})
     except DvcException as error:
         raise ProjectError(f"{root}: DVC cannot be set up here: {error}") from None
+
+
+def _set_options(config: dict[str, Any], **sections: dict[str, Any]) -> None:
+    for name, options in sections.items():
+        config[name] = {**config.get(name, {}), **options}

@@ -72,7 +72,7 @@ class Project:
 
     def kept(self, stage: Stage, row_class: type[RowType], buckets: Collection[str]) -> KeptWork[RowType]:
         """The kept work of `stage`, divided into `buckets`."""
-        url = self.params.store.items
+        url = self.params.store.path
         local = url if "://" in url else str((self.root / url).resolve())
         return KeptWork(local, stage.name, row_class, buckets)
 

@@ -154,9 +154,9 @@ class ReleaseParams(Section):
 
 
 class StoreParams(Section):
-    """Where finished per-face work is kept (changes no result)."""
+    """Where finished work is kept (changes no result)."""
 
-    items: str = Field(".falco/items", min_length=1)
+    path: str = Field(".falco/store", min_length=1)
     """An fsspec path, relative to the project folder if local."""
 
 

@@ -1,6 +1,6 @@
 """Contact sheets as a safety check: pairs of photos before and after, those that most need a look first."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -49,7 +49,7 @@ def write_contact_sheets(folder: Path, pairs: Iterable[BeforeAfter], *, per_page
     pages: list[Path] = []
     while chunk := list(islice(iterator, per_page)):
         pages.append(folder / f"page_{len(pages) + 1:03d}.png")
-        _page(chunk).save(pages[-1], optimize=True)
+        draw_pairs(chunk).save(pages[-1], optimize=True)
     return pages
 
 
@@ -60,7 +60,8 @@ def thumbnail(pixels: np.ndarray) -> np.ndarray:
     return np.asarray(image)
 
 
-def _page(pairs: Sequence[BeforeAfter]) -> Image.Image:
+def draw_pairs(pairs: Sequence[BeforeAfter]) -> Image.Image:
+    """One page of pairs of photos."""
     rows = max(1, -(-len(pairs) // PAIRS_PER_ROW))
     width = PAIRS_PER_ROW * (2 * TILE + 2 * GAP) + GAP
     sheet = Image.new("RGB", (width, rows * (TILE + CAPTION + GAP) + GAP), PAPER)
@@ -69,6 +70,18 @@ def _page(pairs: Sequence[BeforeAfter]) -> Image.Image:
         left = GAP + column * (2 * TILE + 2 * GAP)
         top = GAP + row * (TILE + CAPTION + GAP)
         _draw_pair(sheet, pair, left, top)
+    return sheet
+
+
+def draw_pictures(pictures: Mapping[str, np.ndarray]) -> Image.Image:
+    """Pictures uint8 [H, W, 3] side by side, each with its name below."""
+    sheet = Image.new("RGB", (len(pictures) * (TILE + GAP) + GAP, TILE + CAPTION + GAP), PAPER)
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(14)
+    for number, (name, pixels) in enumerate(pictures.items()):
+        left = GAP + number * (TILE + GAP)
+        image = Image.fromarray(pixels).resize((TILE, TILE), Image.Resampling.BICUBIC)
+        sheet.paste(image, (left, GAP))
+        draw.text((left, GAP + TILE + 6), name, fill=INK, font=font)
     return sheet
 
 

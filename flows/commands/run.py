@@ -26,7 +26,7 @@ def run(
     if not photos.is_dir():
         raise FalcoError(f"{photos} is not a folder: name the folder that holds the photos")
     changes = _changes(settings) | ({"bundle": _bundle(bundle)} if bundle else {})
-    _run_project(out, photos, changes)
+    run_project(out, photos, changes)
 
 
 def demo(
@@ -38,7 +38,7 @@ def demo(
 
     photos = out / "photos"
     shutil.copytree(demo_photos(), photos, dirs_exist_ok=True)
-    _run_project(out, photos, _changes(settings))
+    run_project(out, photos, _changes(settings))
 
 
 def init(
@@ -67,7 +67,8 @@ def stage(
     print(run_stage(name, project.resolve(), execute_here))
 
 
-def _run_project(out: Path, photos: Path, changes: dict[str, Any]) -> None:
+def run_project(out: Path, photos: Path | None, changes: dict[str, Any]) -> None:
+    """Bring a project up to date and print its summary; photos: None for those it has."""
     # Prefect's own log lines repeat what falco prints; a user who wants them sets the level.
     os.environ.setdefault("PREFECT_LOGGING_LEVEL", "CRITICAL")
     from flows.anonymize_dataset import StageFailed, anonymize_dataset

@@ -170,7 +170,7 @@ def test_a_solver_that_returns_the_original(made: Made, project: Path, monkeypat
         return replace(outcome, images=problem.crops, causes=[None] * len(problem.crops))
 
     monkeypatch.setattr(Solver, "solve", lazy)
-    shutil.rmtree(project / ".falco/items/anonymize")
+    shutil.rmtree(project / ".falco/store/anonymize")
     attempt(project, ("anonymize", *JUDGING))
     assert leaks(released_files(project), made.originals) == []
     assert "replaced" not in treatments(project)
@@ -385,7 +385,7 @@ def test_a_finder_that_is_blind_in_one_view(
         "falco_core.faces.find.views_of",
         lambda pixels: (view for at, view in enumerate(views(pixels)) if at != number),
     )
-    shutil.rmtree(project / ".falco/items/align")
+    shutil.rmtree(project / ".falco/store/align")
     attempt(project, (*MAKING, *JUDGING))
     assert leaks(released_files(project), made.originals) == []
 
@@ -404,7 +404,7 @@ def blind(monkeypatch: pytest.MonkeyPatch, misses: Callable[[Finder, np.ndarray]
 def test_a_face_that_only_the_second_look_sees(made: Made, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = Project.open(project).params.align.detection_threshold
     blind(monkeypatch, lambda finder, pixels: finder._threshold == first)
-    shutil.rmtree(project / ".falco/items/align")
+    shutil.rmtree(project / ".falco/store/align")
     attempt(project, (*MAKING, *JUDGING))
     assert leaks(released_files(project), made.originals) == []
     assert set(released_files(project)) == {"open_sky.png", "park_bench.jpg"}
@@ -417,7 +417,7 @@ def test_a_face_that_is_only_seen_in_the_finished_photo(
 ) -> None:
     bench = made.pixels("park_bench.jpg")
     blind(monkeypatch, lambda finder, pixels: np.array_equal(pixels, bench))
-    shutil.rmtree(project / ".falco/items/align")
+    shutil.rmtree(project / ".falco/store/align")
     attempt(project, (*MAKING, *JUDGING))
     assert leaks(released_files(project), made.originals) == []
     assert "missed_at_first" in [check.cause for _, check in checks(project)]

@@ -243,7 +243,7 @@ def test_a_stage_refuses_to_run_with_another_bundle_than_pinned(project: Path) -
 def test_results_do_not_depend_on_the_batch_size(project: Path) -> None:
     run(project, NAMES[:5])
     cosines = [item.row.attempts[-1].cosine for item in items(project, ANONYMIZED)]
-    changes = {"anonymize.batch_size": 3, "invert.batch_size": 1, "sample.batch_size": 5, "store.items": "elsewhere"}
+    changes = {"anonymize.batch_size": 3, "invert.batch_size": 1, "sample.batch_size": 5, "store.path": "elsewhere"}
     init_project(project, photos=None, changes=changes)
     run(project, NAMES[:5])
     again = [item.row.attempts[-1].cosine for item in items(project, ANONYMIZED)]
@@ -268,7 +268,7 @@ def test_batches_may_come_in_any_order(project: Path) -> None:
     assert len(files) > 3
     first = [path.read_bytes() for path in files]
     # Nothing kept may be read back: the other order computes everything again.
-    shutil.rmtree(project / ".falco/items")
+    shutil.rmtree(project / ".falco/store")
     run(project, NAMES[:3])
     assert [path.read_bytes() for path in files] == first
 
@@ -329,7 +329,7 @@ def test_what_the_gate_withholds_changes_its_own_count_and_not_the_auditors(
     assert causes(project) == []
     # A judge that takes everybody for everybody: nothing new may stay.
     monkeypatch.setattr(StrokeJudge, "threshold", -1.0)
-    shutil.rmtree(project / ".falco/items")
+    shutil.rmtree(project / ".falco/store")
     init_project(project, photos=None, changes={"gate.allow_unknown": True})
     run(project)
     strict = rates(project)

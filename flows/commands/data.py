@@ -1,0 +1,71 @@
+"""`falco show`, `forget`, `gc`: what a project keeps, and how it goes."""
+
+import shutil
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from falco_core.errors import ProjectError
+from falco_core.project.folder import Project
+
+InProject = Annotated[Path, typer.Option(help="Project folder")]
+
+
+def show(
+    what: Annotated[str, typer.Argument(metavar="FACE|PHOTO", help="A face's id, or a photo's path in its folder")],
+    to: Annotated[Path, typer.Option(help="PNG file to draw into")] = Path("shown.png"),
+    project: InProject = Path("falco-project"),
+) -> None:
+    """Draw what is kept of a face or photo (private: it shows originals)."""
+    from falco_core.project.stages import FACES
+    from falco_core.report.sheet import draw_pairs, draw_pictures
+    from falco_core.report.show import faces_of, show_face, show_photo
+
+    opened = Project.open(project)
+    if not opened.path(FACES).is_dir():
+        raise ProjectError(f"{opened.root} has not been run yet: `falco run PHOTOS --out {project}`")
+    if faces := faces_of(opened, what):
+        draw_pairs([show_photo(opened, what)]).save(to)
+        print("\n".join(faces))
+    else:
+        shown = show_face(opened, what)
+        draw_pictures(shown.pictures).save(to)
+        print("\n".join(shown.lines))
+    print(f"drawn: {to}")
+
+
+def forget(
+    photos: Annotated[list[Path], typer.Argument(help="Photos, by their path or by that in the photo folder")],
+    project: InProject = Path("falco-project"),
+    delete: Annotated[bool, typer.Option("--delete", help="Delete the photos themselves, too")] = False,
+) -> None:
+    """Make a new version without PHOTOS, and let nothing that was made of them stay in the project."""
+    from flows.forget import collect_garbage, forget_all, photos_to_forget
+
+    opened = Project.open(project)
+    chosen = photos_to_forget(opened, photos)
+    there = [photo for photo in chosen if photo.exists()]
+    if there and not delete:
+        raise ProjectError(f"{there[0]} is still there: move it away first, or let falco delete it with --delete")
+    for photo in there:
+        photo.unlink()
+    # Whatever becomes of the run: the old release shows them.
+    shutil.rmtree(opened.path("release"), ignore_errors=True)
+    if forget_all(opened):
+        print("no photo is left: the project holds nothing any more")
+        return
+    from flows.commands.run import run_project
+
+    try:
+        run_project(opened.root, None, {})
+    finally:
+        freed = collect_garbage(opened)
+        print(f"forgotten: {len(chosen)} photos; {freed / 2**20:.1f} MiB became free")
+
+
+def gc(project: InProject = Path("falco-project")) -> None:
+    """Drop all that the project's present state does not need: work and versions of before."""
+    from flows.forget import collect_garbage
+
+    print(f"{collect_garbage(Project.open(project)) / 2**20:.1f} MiB became free")
