@@ -111,4 +111,5 @@ def _drawn(project: Project, codes: np.ndarray) -> np.ndarray:
     bundle = project.bundle()
     with torch.inference_mode():
         image = bundle.generator.synthesize(torch.from_numpy(codes[None]).to(bundle.device))
-    return to_pixels(image)[0]
+    pixels: np.ndarray = to_pixels(image)[0]
+    return pixels

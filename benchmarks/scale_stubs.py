@@ -1,0 +1,97 @@
+"""Answers of the usual size, given at once, in place of all that looks at pixels."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+from unittest.mock import patch
+
+import numpy as np
+
+from falco_core.anonymize.attempts import Attempt, Solved
+from falco_core.anonymize.inversion import Inverted
+from falco_core.faces.ladder import Composition, FaceOutcome
+from falco_core.faces.place import Place
+from falco_core.judges.second_look import FaceCheck
+from falco_core.photos.codec import Photo, png_of
+from falco_core.store.rows import AlignedPhoto, FoundFaceRow
+
+SIZE = 128
+NOISE = np.random.default_rng(0)
+PICTURE = np.tile(NOISE.integers(0, 255, (SIZE // 2, SIZE // 2, 3), dtype=np.uint8), (2, 2, 1))
+CROP, MASK = png_of(PICTURE), png_of(PICTURE[..., 0])
+PHOTO = Photo(PICTURE, "PNG")
+DIMENSIONS = {"recogniser": 128, "farl": 128}
+FILE = bytes(NOISE.integers(0, 255, 4000, dtype=np.uint8))
+
+
+def unit(size: int) -> np.ndarray:
+    """A random direction [E]."""
+    vector = NOISE.normal(size=size).astype(np.float32)
+    return np.asarray(vector / np.linalg.norm(vector))
+
+
+class StubJudge:
+    """Sees everybody as a stranger."""
+
+    measure, knows, protocol = "cosine", "rendered", "stub"
+    threshold, near = 0.5, 0.9
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def embed(self, pixels: np.ndarray, landmarks: Sequence[np.ndarray]) -> np.ndarray:
+        """[F, 128]."""
+        return np.stack([unit(128) for _ in landmarks])
+
+
+def align_photo(*_: Any, name: str, **__: Any) -> AlignedPhoto:
+    """One face."""
+    crop = hashlib.sha256(name.encode()).hexdigest()
+    face = FoundFaceRow(f"{name}-00", crop, 0.9, 1.0, "whole", None, (0.0,) * 4, (0.0,) * 10, (0.0,) * 8)
+    return AlignedPhoto(SIZE, SIZE, None, "", (face,), CROP, MASK)
+
+
+def invert(_: Any, crops: np.ndarray) -> list[Inverted]:
+    """Codes and features of the mini bundle's sizes."""
+    codes = {"codes": np.zeros((12, 192), np.float32)}
+    return [Inverted({**codes, **{n: unit(size) for n, size in DIMENSIONS.items()}}, 0.9) for _ in crops]
+
+
+def anonymize(faces: Any, *_: Any, **__: Any) -> list[Solved]:
+    """One attempt each, good at once."""
+    tried = Attempt(0, 0.0, 0.5, 0.0, 0.1, 50, None)
+    return [Solved(np.zeros((12, 192), np.float32), PICTURE, [tried]) for _ in faces.crops]
+
+
+def compose(climb: Any, photo: Photo, places: Sequence[Place], *, name: str) -> Composition:
+    """A small file in which every face is new."""
+    seen = tuple(unit(128) for _ in climb.look.judges)
+    check = FaceCheck(True, 0.1, 0.9, seen, (0.0,) * len(seen))
+    return Composition(FILE, tuple(FaceOutcome(place, True, check, check) for place in places))
+
+
+@contextmanager
+def nothing_looks_at_pixels() -> Iterator[None]:
+    """Within, stages compute nothing."""
+    changes = {
+        "tasks.align.decode_photo": lambda data, max_pixels: PHOTO,
+        "tasks.align.finder_for": lambda *_: None,
+        "tasks.align.align_photo": align_photo,
+        "tasks.invert.invert": invert,
+        "tasks.invert.decode_photo": lambda data, max_pixels: PHOTO,
+        "tasks.judging.judge_named": lambda name, bundle: StubJudge(name),
+        "tasks.anonymize.anonymize": anonymize,
+        "tasks.compose.decode_photo": lambda data, max_pixels: PHOTO,
+        "tasks.compose.finder_for": lambda *_: None,
+        "falco_core.faces.ladder.Climb.compose": compose,
+        "falco_core.report.pairs.decode_photo": lambda data, max_pixels: PHOTO,
+    }
+    patches = [patch(name, new) for name, new in changes.items()]
+    for each in patches:
+        each.start()
+    try:
+        yield
+    finally:
+        for each in patches:
+            each.stop()
