@@ -69,6 +69,7 @@ OUTCOMES = pa.schema(
         ("cosine", pa.float32()),  # and after the last
         ("attribute_loss", pa.float32()),
         ("steps", pa.int32()),
+        ("quality", pa.float32()),  # plausibility of the last attempt (falco_core.judges.plausible); null: no picture
     ]
 )
 ATTEMPTS = pa.schema(
@@ -77,7 +78,10 @@ ATTEMPTS = pa.schema(
         ("attempt", pa.int32()),
         ("fake", pa.int32()),
         ("margin", pa.float32()),
+        ("first_layer", pa.int32()),  # W+ layers [first, last) that were taken from the fake and optimized
+        ("last_layer", pa.int32()),
         ("cosine", pa.float32()),  # recogniser cosine to the original after the last step
+        ("quality", pa.float32()),  # plausibility, 0..1; null: no picture
         ("recognised_by", pa.string()),  # the gate's judge that knows the face in the composite; null: none
         ("cause", pa.string()),  # why this attempt failed; null: it did not
     ]
@@ -93,6 +97,7 @@ CHECKS = pa.schema(
         ("detected", pa.bool_()),  # a face is found where it was drawn
         ("likeness", pa.float32()),  # of pixels to the original's (falco_core.judges.likeness)
         ("farl_cosine", pa.float32()),
+        ("quality", pa.float32()),  # plausibility of its new face, concealed afterwards or not; null: never had one
         ("score", pa.float32()),  # of the detector, on the original
         ("box", pa.list_(pa.float32(), 4)),
     ]

@@ -7,6 +7,7 @@ crops/FACE.png)
 
 import hashlib
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +17,18 @@ from prefect import task
 
 from falco_core.anonymize import Solver
 from falco_core.anonymize.attempts import Faces, anonymize
+from falco_core.anonymize.rungs import Plan, Rung
 from falco_core.faces.align import landmarks_in_crop
 from falco_core.faces.mask import mask_of_bytes
 from falco_core.images import read_png, write_png
 from falco_core.items import Item
+from falco_core.judges.plausible import Plausibility
 from falco_core.reasons import Cause
 from falco_core.shards import Shards, write_shards
 from falco_core.tables import ATTEMPTS, FACES, INVERSIONS, OUTCOMES, PAIRS, read_table, write_table
 from tasks.batches import Execute, StageReport, batches_of, fresh_folder, missing
-from tasks.judging import gates_of, judges_of, roles_of
-from tasks.project import Project
+from tasks.judging import gates_of, judges_of, reference, roles_of
+from tasks.project import Project, best_device
 from tasks.stages import ANONYMIZED, FAKES, stage_named
 from tasks.stages import FACES as FACES_FOLDER
 from tasks.stages import INVERSIONS as INVERSIONS_FOLDER
@@ -44,6 +47,7 @@ class Face:
     fakes: tuple[int, ...]
     landmarks: tuple[float, ...]
     gate: tuple[str, ...]
+    fidelity: float
     key: str
 
 
@@ -65,21 +69,38 @@ def anonymize_batch(root: Path, faces: list[Face]) -> None:
     project = Project.open(root)
     bundle, params = project.bundle(), project.params.anonymize
 
-    def solver_of(margin: float) -> Solver:
-        return Solver(bundle, params.model_copy(update={"margin": margin}), project.params.solver)
+    def solver_of(rung: Rung) -> Solver:
+        changed = params.model_copy(update={"margin": rung.margin})
+        return Solver(bundle, changed, project.params.solver, layers=rung.layers)
 
     solved = anonymize(
         _batch(project, faces),
         solver_of,
         [judges_of(project, face.gate) for face in faces],
-        margin=params.margin,
-        attempts=params.attempts,
-        # The released code knows the crop alone.
-        objective="crop" if project.params.solver.reproduce_released_code else params.objective,
+        _plausibility(best_device()),
+        _plan(project),
     )
     for face, result in zip(faces, solved, strict=True):
         record = {"attempts": [asdict(attempt) for attempt in result.attempts]}
         project.cache(STAGE).put(face.key, Item({"code": result.code, "crop": result.crop}, record))
+
+
+def _plan(project: Project) -> Plan:
+    params, spec = project.params.anonymize, project.spec
+    return Plan(
+        attempts=params.attempts,
+        margin=params.margin,
+        layers=spec.optimize_layers,
+        num_layers=spec.num_layers,
+        # The released code knows the crop alone.
+        objective="crop" if project.params.solver.reproduce_released_code else params.objective,
+        min_quality=project.params.compose.min_quality,
+    )
+
+
+@lru_cache(maxsize=1)
+def _plausibility(device: str) -> Plausibility:
+    return Plausibility(device=device)
 
 
 def _who_judges(project: Project) -> str:
@@ -92,13 +113,16 @@ def _who_judges(project: Project) -> str:
 def _batch(project: Project, faces: list[Face]) -> Faces:
     device = project.bundle().device
     crops = [read_png(project.path(FACES_FOLDER, "crops", f"{face.face}.png")) for face in faces]
-    real = Shards(project.path(INVERSIONS_FOLDER, "arrays")).rows("codes", [face.row for face in faces])
+    inversions = Shards(project.path(INVERSIONS_FOLDER, "arrays"))
+    real = inversions.rows("codes", [face.row for face in faces])
     fakes = Shards(project.path(FAKES, "arrays"))
     return Faces(
         crops=np.stack(crops),
         masks=mask_of_bytes(Shards(project.path(FACES_FOLDER, "arrays")).rows("mask", [face.place for face in faces])),
         landmarks=np.array([face.landmarks for face in faces]).reshape(-1, 5, 2) * len(crops[0]),
         codes=torch.from_numpy(real).to(device),
+        fidelity=np.array([face.fidelity for face in faces]),
+        references=[[inversions.row(reference(judge), face.row) for judge in face.gate] for face in faces],
         fakes=np.array([face.fakes for face in faces]),
         fake_codes=torch.from_numpy(np.stack([fakes.rows("codes", face.fakes) for face in faces])).to(device),
     )
@@ -112,19 +136,30 @@ def _faces(project: Project) -> list[Face]:
     inversions = read_table(project.path(INVERSIONS_FOLDER, "inversions.parquet"), INVERSIONS)
     gates = gates_of(project, roles_of(project))
     return [
-        _face(project, rows[inversion["face"]], number, fakes_of[inversion["face"]], gates[number])
+        _face(
+            project, rows[inversion["face"]], number, inversion["fidelity"], fakes_of[inversion["face"]], gates[number]
+        )
         for number, inversion in enumerate(inversions)
         if rows[inversion["face"]]["cause"] is None
     ]
 
 
-def _face(project: Project, row: dict[str, Any], number: int, fakes: tuple[int, ...], gate: tuple[str, ...]) -> Face:
+def _face(
+    project: Project,
+    row: dict[str, Any],
+    number: int,
+    fidelity: float,
+    fakes: tuple[int, ...],
+    gate: tuple[str, ...],
+) -> Face:
     landmarks = _shares(np.asarray(row["landmarks"]).reshape(5, 2), np.asarray(row["quad"]).reshape(4, 2))
     inversions, pool = Shards(project.path(INVERSIONS_FOLDER, "arrays")), Shards(project.path(FAKES, "arrays"))
-    content = hashlib.sha256(f"{row['crop_sha256']} {landmarks} {gate}".encode())
-    for code in (inversions.row("codes", number), *(pool.row("codes", fake) for fake in fakes)):
-        content.update(code.tobytes())
-    return Face(row["face"], row["place"], number, fakes, landmarks, gate, project.key(STAGE, content.hexdigest()))
+    content = hashlib.sha256(f"{row['crop_sha256']} {landmarks} {gate} {fidelity}".encode())
+    references = (inversions.row(reference(judge), number) for judge in gate)
+    for array in (inversions.row("codes", number), *references, *(pool.row("codes", fake) for fake in fakes)):
+        content.update(array.tobytes())
+    key = project.key(STAGE, content.hexdigest())
+    return Face(row["face"], row["place"], number, fakes, landmarks, gate, fidelity, key)
 
 
 def _shares(points: np.ndarray, quad: np.ndarray) -> tuple[float, ...]:

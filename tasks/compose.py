@@ -226,6 +226,8 @@ def _key(project: Project, photo_sha256: str, spots: list[Spot], judges: tuple[s
 def _assemble(project: Project, works: list[Work]) -> int:
     cache = project.cache(STAGE)
     judges = roles_of(project).all
+    outcomes = read_table(project.path(ANONYMIZED, "outcomes.parquet"), OUTCOMES)
+    quality_of = {row["face"]: row["quality"] for row in outcomes}
     composed: list[dict[str, Any]] = []
     checks: list[dict[str, Any]] = []
     withheld: list[dict[str, Any]] = []
@@ -235,7 +237,10 @@ def _assemble(project: Project, works: list[Work]) -> int:
         (folder / "photos").mkdir()
         for work in works:
             item = cache.get(work.key)
-            checks += [{**check, "photo": work.photo} for check in item.record["checks"]]
+            checks += [
+                {**check, "photo": work.photo, "quality": quality_of.get(check["face"])}
+                for check in item.record["checks"]
+            ]
             if item.record["reason"] is None:
                 name = output_name(work.photo, item.record["format"])
                 while name != work.photo and name in taken:

@@ -72,7 +72,7 @@ _MAKING: tuple[Stage, ...] = (
     ),
     Stage(
         name="anonymize",
-        version=2,
+        version=3,
         reads=(FACES, INVERSIONS, FAKES, PAIRS),
         writes=(ANONYMIZED,),
         params=(
@@ -85,13 +85,15 @@ _MAKING: tuple[Stage, ...] = (
             "anonymize.lambda_id",
             "anonymize.lambda_attr",
             "solver.reproduce_released_code",
+            # A face that came out implausible is tried again here, where other fakes are at hand.
+            "compose.min_quality",
             *_JUDGING,
         ),
         networks=("generator", "farl", *_JUDGES),
     ),
     Stage(
         name="compose",
-        version=3,
+        version=4,
         reads=(PHOTOS, FACES, INVERSIONS, ANONYMIZED),
         writes=(COMPOSED,),
         params=(*_FINDING, "compose.otherwise", "compose.suspicion", *_JUDGING),
@@ -99,7 +101,7 @@ _MAKING: tuple[Stage, ...] = (
     ),
     Stage(
         name="validate",
-        version=3,
+        version=4,
         reads=(PHOTOS, FACES, INVERSIONS, ANONYMIZED, COMPOSED),
         writes=(WITHHELD, OUTCOMES, SHEETS, REPORT),
         params=("validate.sheet_photos", "validate.outline", *_JUDGING),

@@ -90,6 +90,8 @@ class Utility(_Record):
     """FaRL cosine between composed face and original."""
     detection_rate: Rate
     """Share of composed faces that the detector finds."""
+    plausibility: Mean
+    """How little the new faces look broken (falco_core.judges.plausible), 0..1."""
 
 
 class Judged(_Record):
@@ -126,4 +128,5 @@ def utility_of(checks: Sequence[Mapping[str, Any]]) -> Utility:
     return Utility(
         attribute_similarity=Mean.of([check["farl_cosine"] for check in checks]),
         detection_rate=Rate.of(sum(check["detected"] for check in checks), len(checks)),
+        plausibility=Mean.of([check["quality"] for check in checks]),
     )

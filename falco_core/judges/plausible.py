@@ -1,0 +1,159 @@
+"""How plausible a new face is: one number, the product of a few soft steps, each of which can be looked up.
+
+A step is 1 where nothing is wrong and falls to 0 where the face is surely broken. The constants are those of
+benchmarks/quality.py, whose sheets were looked at (docs/quality.md). Quality only adds reasons to conceal: no judge asks it.
+"""
+
+import math
+from dataclasses import dataclass, fields
+
+import cv2
+import numpy as np
+
+from falco_core.faces.closer import CloserLook
+from falco_core.faces.mask import features_mask
+
+UNSURE, SURE = 0.6, 0.95
+"""MTCNN's probability at which nothing is left of a face, and from which it is one. Blurred faces reach 0.92 too: this
+step is for what is no face at all."""
+OFF, MOVED = 0.30, 0.12
+"""Mean distance of five landmarks to where they were, in units of `unit_of`, from which eyes, nose and mouth lie where
+no face has them, and up to which only another person's do."""
+FOREIGN, LIKE_SKIN = 0.35, 0.15
+"""Distance of the skin's hue (log ratios of red and blue to green) to that of any skin, and to the old face's."""
+SKIN = ((0.05, 0.75), (-0.70, 0.05))
+"""Log ratios of red to green and of blue to green that skin has in white light, from pale to dark."""
+GLARING, LIT = 0.7, 0.25
+"""Log ratio of the skin's brightness to the old one's beyond which it is lit as nothing around it is, and up to which
+another complexion explains it."""
+UNKNOWN, FAITHFUL = -0.2, 0.4
+"""Recogniser cosine of the reconstruction to the crop at which the inversion shows somebody else altogether, and from
+which what the code keeps of the original is right."""
+BLACK = 8.0
+"""Added to 8-bit values before logarithms, so that noise in the dark does not count as colour."""
+SMOOTH = 1 / 64
+"""Of the crop's side: standard deviation of the blur that leaves skin without its grain."""
+INSIDE, NO_FEATURE = 0.9, 0.3
+"""From which value of the mask on, and below which of `features_mask`, a pixel is the new face's skin."""
+FEW = 16
+"""Pixels without which skin has no colour."""
+REACH = 1.15
+"""Half the side of the box in which MTCNN looks for the face, in units of `unit_of`."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """What MTCNN sees of a face: its probability, 0 where it sees none, and landmarks [5, 2], crop pixels."""
+
+    chance: float
+    landmarks: np.ndarray | None
+
+
+@dataclass(frozen=True)
+class Quality:
+    """The steps, each 0 (broken) to 1 (nothing wrong).
+
+    detected: a face is seen where it was; placed: eyes, nose and mouth are where they were; tone: the skin has a colour
+    of skin, or the old one's; light: it is as bright as the old face was; kept: the inversion knows the original.
+    """
+
+    detected: float
+    placed: float
+    tone: float
+    light: float
+    kept: float
+
+    @property
+    def value(self) -> float:
+        """The product: the plausibility that the tables name, 0..1."""
+        return math.prod(getattr(self, step.name) for step in fields(self))
+
+
+class Plausibility:
+    """Says how plausible new faces are, with MTCNN's help."""
+
+    def __init__(self, *, device: str = "cpu") -> None:
+        self._closer = CloserLook(device=device)
+
+    def look(self, crop: np.ndarray, landmarks: np.ndarray) -> Look:
+        """What MTCNN sees of the face at landmarks [5, 2] of a crop uint8 [R, R, 3]."""
+        middle, reach = landmarks.mean(axis=0), REACH * unit_of(landmarks)
+        return Look(*self._closer.look(crop, np.concatenate([middle - reach, middle + reach])))
+
+    def quality(
+        self,
+        original: np.ndarray,
+        shown: np.ndarray,
+        *,
+        mask: np.ndarray,
+        landmarks: np.ndarray,
+        fidelity: float,
+        seen: Look,
+    ) -> Quality:
+        """How plausible a composite is.
+
+        original, shown: aligned crops uint8 [R, R, 3] of one place; mask: [R, R] in 0..1, what is new; landmarks: [5, 2]
+        of the original, crop pixels; fidelity: recogniser cosine of the original's reconstruction; seen: `look` of
+        `shown`.
+        """
+        known = self.look(original, landmarks)
+        skins = [skin_of(crop, mask, landmarks) for crop in (original, shown)]
+        return Quality(
+            detected=step(seen.chance, UNSURE, SURE),
+            placed=step(_moved(seen, known, landmarks), OFF, MOVED),
+            tone=step(_foreign(*skins), FOREIGN, LIKE_SKIN),
+            light=step(abs(_brighter(*skins)), GLARING, LIT),
+            kept=step(fidelity, UNKNOWN, FAITHFUL),
+        )
+
+
+def step(value: float, broken: float, fine: float) -> float:
+    """0 at `broken` and beyond, 1 at `fine` and beyond, a straight line between; what is no number is broken."""
+    share = (value - broken) / (fine - broken)
+    return min(max(share, 0.0), 1.0) if math.isfinite(share) else 0.0
+
+
+def unit_of(landmarks: np.ndarray) -> float:
+    """The larger of the distances from eye to eye and from eyes to mouth: a turned head's eyes move together."""
+    eyes, mouth = landmarks[:2].mean(axis=0), landmarks[3:].mean(axis=0)
+    return float(max(np.hypot(*(landmarks[1] - landmarks[0])), np.hypot(*(mouth - eyes)), 1e-6))
+
+
+def skin_of(crop: np.ndarray, mask: np.ndarray, landmarks: np.ndarray) -> np.ndarray | None:
+    """Mean colour [3] (0..255) of a crop's skin inside the mask, without eyes, brows and mouth; None: there is none."""
+    side = slice(0, len(crop))
+    skin = (mask > INSIDE) & (features_mask(landmarks, side, side) < NO_FEATURE)
+    if skin.sum() < FEW:
+        return None
+    smooth = cv2.GaussianBlur(crop, (0, 0), SMOOTH * len(crop)).astype(np.float64)
+    return np.asarray(smooth[skin].mean(axis=0))
+
+
+def _moved(seen: Look, known: Look, landmarks: np.ndarray) -> float:
+    """How far the landmarks lie from the original's as MTCNN sees it, too: it errs alike in both."""
+    if seen.landmarks is None:
+        return math.inf
+    before = landmarks if known.landmarks is None else known.landmarks
+    distances = [np.linalg.norm(seen.landmarks - points, axis=1).mean() for points in (before, landmarks)]
+    return float(min(distances)) / unit_of(landmarks)
+
+
+def _foreign(old: np.ndarray | None, new: np.ndarray | None) -> float:
+    """How far the new skin's hue lies from any skin's, and from the old one's: coloured light colours both."""
+    if old is None or new is None:
+        return 0.0
+    hue, before = _hue(new), _hue(old)
+    nearest = np.clip(hue, [low for low, _ in SKIN], [high for _, high in SKIN])
+    return float(min(np.linalg.norm(hue - nearest), np.linalg.norm(hue - before)))
+
+
+def _hue(colour: np.ndarray) -> np.ndarray:
+    logs = np.log(colour + BLACK)
+    return np.asarray(logs[[0, 2]] - logs[1])
+
+
+def _brighter(old: np.ndarray | None, new: np.ndarray | None) -> float:
+    """Log ratio of the new skin's brightness to the old one's."""
+    if old is None or new is None:
+        return 0.0
+    return float(np.log((new.mean() + BLACK) / (old.mean() + BLACK)))
