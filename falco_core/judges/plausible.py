@@ -1,7 +1,8 @@
 """How plausible a new face is: one number, the product of a few soft steps, each of which can be looked up.
 
 A step is 1 where nothing is wrong and falls to 0 where the face is surely broken. The constants are those of
-benchmarks/quality.py, whose sheets were looked at (docs/quality.md). Quality only adds reasons to conceal: no judge asks it.
+benchmarks/quality.py, whose sheets were looked at (docs/quality.md).
+Quality only adds reasons to conceal: no judge asks it.
 """
 
 import math
@@ -10,16 +11,19 @@ from dataclasses import dataclass, fields
 import cv2
 import numpy as np
 
-from falco_core.faces.closer import CloserLook
+from falco_core.faces.detect import Detector
 from falco_core.faces.mask import features_mask
 
 UNSURE, SURE = 0.6, 0.95
 """MTCNN's probability at which nothing is left of a face, and from which it is one. Blurred faces reach 0.92 too: this
 step is for what is no face at all."""
-OFF, MOVED = 0.30, 0.12
+OFF, MOVED = 0.26, 0.16
 """Mean distance of five landmarks to where they were, in units of `unit_of`, from which eyes, nose and mouth lie where
 no face has them, and up to which only another person's do."""
-FOREIGN, LIKE_SKIN = 0.35, 0.15
+ASKEW, UPRIGHT = 0.60, 0.25
+"""The same of the original itself, between MTCNN and the finder: what the finder took for a face is turned another way,
+and the new face would be, too."""
+FOREIGN, LIKE_SKIN = 0.30, 0.10
 """Distance of the skin's hue (log ratios of red and blue to green) to that of any skin, and to the old face's."""
 SKIN = ((0.05, 0.75), (-0.70, 0.05))
 """Log ratios of red to green and of blue to green that skin has in white light, from pale to dark."""
@@ -37,26 +41,38 @@ INSIDE, NO_FEATURE = 0.9, 0.3
 """From which value of the mask on, and below which of `features_mask`, a pixel is the new face's skin."""
 FEW = 16
 """Pixels without which skin has no colour."""
-REACH = 1.15
-"""Half the side of the box in which MTCNN looks for the face, in units of `unit_of`."""
+PATCH = 160
+"""Pixels of the crop's side at which MTCNN looks: its face is 70 pixels wide then."""
+BLACK_AND_WHITE = (2.0, 98.0)
+"""Percentiles of brightness that MTCNN is shown as black and white, so that it sees dark faces."""
+NO_DOUBT = 0.995
+"""MTCNN's probability that faces upside down, taken for upright ones, do not reach (0.989 of 78, docs/finding.md)."""
+LEAST = 0.5
+"""MTCNN's probability below which it sees nothing."""
 
 
 @dataclass(frozen=True)
 class Look:
-    """What MTCNN sees of a face: its probability, 0 where it sees none, and landmarks [5, 2], crop pixels."""
+    """What MTCNN sees of a face: its probability, 0 where it sees none, and landmarks [5, 2], crop pixels.
+
+    turned: its probability in the crop upside down, which is higher where the face is; 0 if there is no doubt.
+    """
 
     chance: float
     landmarks: np.ndarray | None
+    turned: float = 0.0
 
 
 @dataclass(frozen=True)
 class Quality:
     """The steps, each 0 (broken) to 1 (nothing wrong).
 
-    detected: a face is seen where it was; placed: eyes, nose and mouth are where they were; tone: the skin has a colour
-    of skin, or the old one's; light: it is as bright as the old face was; kept: the inversion knows the original.
+    aligned: the original is a face where the finder saw it; detected: a new one is seen there; placed: its eyes, nose
+    and mouth are where they were; tone: the skin has a colour of skin, or the old one's; light: it is as bright as the
+    old face was; kept: the inversion knows the original.
     """
 
+    aligned: float
     detected: float
     placed: float
     tone: float
@@ -73,12 +89,23 @@ class Plausibility:
     """Says how plausible new faces are, with MTCNN's help."""
 
     def __init__(self, *, device: str = "cpu") -> None:
-        self._closer = CloserLook(device=device)
+        self._detector = Detector(device=device, threshold=LEAST)
 
     def look(self, crop: np.ndarray, landmarks: np.ndarray) -> Look:
         """What MTCNN sees of the face at landmarks [5, 2] of a crop uint8 [R, R, 3]."""
-        middle, reach = landmarks.mean(axis=0), REACH * unit_of(landmarks)
-        return Look(*self._closer.look(crop, np.concatenate([middle - reach, middle + reach])))
+        lit, scale = _lit(crop), PATCH / len(crop)
+        chance, points = self._best(lit, landmarks * scale)
+        turned = 0.0
+        if chance < NO_DOUBT:
+            turned, _ = self._best(np.ascontiguousarray(lit[::-1, ::-1]), PATCH - landmarks * scale)
+        return Look(chance, None if points is None else points / scale, turned)
+
+    def _best(self, patch: np.ndarray, landmarks: np.ndarray) -> tuple[float, np.ndarray | None]:
+        """MTCNN's probability and landmarks of the likeliest face around known landmarks, patch pixels."""
+        middle = landmarks.mean(axis=0)
+        here = [face for face in self._detector.detect(patch) if _holds(face.box, middle)]
+        best = max(here, key=lambda face: face.score, default=None)
+        return (0.0, None) if best is None else (best.score, best.landmarks)
 
     def quality(
         self,
@@ -92,14 +119,15 @@ class Plausibility:
     ) -> Quality:
         """How plausible a composite is.
 
-        original, shown: aligned crops uint8 [R, R, 3] of one place; mask: [R, R] in 0..1, what is new; landmarks: [5, 2]
-        of the original, crop pixels; fidelity: recogniser cosine of the original's reconstruction; seen: `look` of
-        `shown`.
+        original, shown: aligned crops uint8 [R, R, 3] of one place; mask: [R, R] in 0..1, what is new; landmarks:
+        [5, 2] of the original, crop pixels; fidelity: recogniser cosine of the original's reconstruction; seen: `look`
+        of `shown`.
         """
         known = self.look(original, landmarks)
         skins = [skin_of(crop, mask, landmarks) for crop in (original, shown)]
         return Quality(
-            detected=step(seen.chance, UNSURE, SURE),
+            aligned=_aligned(known, landmarks),
+            detected=step(seen.chance, UNSURE, SURE) if seen.chance >= seen.turned else 0.0,
             placed=step(_moved(seen, known, landmarks), OFF, MOVED),
             tone=step(_foreign(*skins), FOREIGN, LIKE_SKIN),
             light=step(abs(_brighter(*skins)), GLARING, LIT),
@@ -129,13 +157,37 @@ def skin_of(crop: np.ndarray, mask: np.ndarray, landmarks: np.ndarray) -> np.nda
     return np.asarray(smooth[skin].mean(axis=0))
 
 
+def _lit(crop: np.ndarray) -> np.ndarray:
+    """The crop as MTCNN is shown it: uint8 [PATCH, PATCH, 3]."""
+    method = cv2.INTER_AREA if len(crop) > PATCH else cv2.INTER_CUBIC
+    patch = cv2.resize(crop, (PATCH, PATCH), interpolation=method).astype(np.float32)
+    dark, bright = np.percentile(patch, BLACK_AND_WHITE)
+    stretched = (patch - dark) * (255 / max(bright - dark, BLACK))
+    return np.asarray(stretched.clip(0, 255).round().astype(np.uint8))
+
+
+def _holds(box: np.ndarray, point: np.ndarray) -> bool:
+    return bool((box[:2] <= point).all() and (point <= box[2:]).all())
+
+
+def _aligned(known: Look, landmarks: np.ndarray) -> float:
+    """Whether MTCNN sees the original where the finder did; 1 where MTCNN is not sure of anything."""
+    if known.turned >= SURE and known.turned > known.chance:
+        return 0.0
+    return step(_away(known, landmarks, landmarks), ASKEW, UPRIGHT) if known.chance >= SURE else 1.0
+
+
 def _moved(seen: Look, known: Look, landmarks: np.ndarray) -> float:
-    """How far the landmarks lie from the original's as MTCNN sees it, too: it errs alike in both."""
+    """How far a face moved from where the finder or MTCNN saw the original: each errs in its own way."""
+    moved = _away(seen, landmarks, landmarks)
+    return moved if known.landmarks is None else min(moved, _away(seen, known.landmarks, landmarks))
+
+
+def _away(seen: Look, points: np.ndarray, landmarks: np.ndarray) -> float:
+    """Mean distance of what is seen to points [5, 2], in units of the face at `landmarks`; infinite if nothing is."""
     if seen.landmarks is None:
         return math.inf
-    before = landmarks if known.landmarks is None else known.landmarks
-    distances = [np.linalg.norm(seen.landmarks - points, axis=1).mean() for points in (before, landmarks)]
-    return float(min(distances)) / unit_of(landmarks)
+    return float(np.linalg.norm(seen.landmarks - points, axis=1).mean()) / unit_of(landmarks)
 
 
 def _foreign(old: np.ndarray | None, new: np.ndarray | None) -> float:
