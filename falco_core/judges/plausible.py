@@ -30,15 +30,20 @@ SKIN = ((0.05, 0.75), (-0.70, 0.05))
 GLARING, LIT = 0.7, 0.25
 """Log ratio of the skin's brightness to the old one's beyond which it is lit as nothing around it is, and up to which
 another complexion explains it."""
-UNKNOWN, FAITHFUL = -0.2, 0.4
+GLOWING, BRIGHT = 0.28, 0.13
+"""Log ratio of the brightest parts of eyes and mouth to the old ones' at which they glow as in no photo, and up to
+which teeth and whites of eyes may differ: 0.18 to 0.37 of six faces that glow, 0.125 at most of 138 that do not."""
+BRIGHTEST = 98.0
+"""Percentile that counts as that: the whites of both eyes are a twentieth of eyes, brows and mouth."""
+UNKNOWN, FAITHFUL = -0.2, 0.2
 """Recogniser cosine of the reconstruction to the crop at which the inversion shows somebody else altogether, and from
 which what the code keeps of the original is right."""
 BLACK = 8.0
 """Added to 8-bit values before logarithms, so that noise in the dark does not count as colour."""
-SMOOTH = 1 / 64
-"""Of the crop's side: standard deviation of the blur that leaves skin without its grain."""
-INSIDE, NO_FEATURE = 0.9, 0.3
-"""From which value of the mask on, and below which of `features_mask`, a pixel is the new face's skin."""
+SMOOTH = 1 / 128
+"""Of the crop's side: standard deviation of the blur that leaves a face without its grain."""
+INSIDE, FEATURE = 0.9, 0.3
+"""From which value of the mask on a pixel is the new face's, and of `features_mask` one of eyes, brows or mouth."""
 FEW = 16
 """Pixels without which skin has no colour."""
 PATCH = 160
@@ -69,7 +74,7 @@ class Quality:
 
     aligned: the original is a face where the finder saw it; detected: a new one is seen there; placed: its eyes, nose
     and mouth are where they were; tone: the skin has a colour of skin, or the old one's; light: it is as bright as the
-    old face was; kept: the inversion knows the original.
+    old face was; glow: eyes and mouth are, too; kept: the inversion knows the original.
     """
 
     aligned: float
@@ -77,12 +82,13 @@ class Quality:
     placed: float
     tone: float
     light: float
+    glow: float
     kept: float
 
     @property
     def value(self) -> float:
         """The product: the plausibility that the tables name, 0..1."""
-        return math.prod(getattr(self, step.name) for step in fields(self))
+        return float(math.prod(getattr(self, each.name) for each in fields(self)))
 
 
 class Plausibility:
@@ -131,6 +137,7 @@ class Plausibility:
             placed=step(_moved(seen, known, landmarks), OFF, MOVED),
             tone=step(_foreign(*skins), FOREIGN, LIKE_SKIN),
             light=step(abs(_brighter(*skins)), GLARING, LIT),
+            glow=step(_glow(original, shown, mask, landmarks), GLOWING, BRIGHT),
             kept=step(fidelity, UNKNOWN, FAITHFUL),
         )
 
@@ -149,12 +156,30 @@ def unit_of(landmarks: np.ndarray) -> float:
 
 def skin_of(crop: np.ndarray, mask: np.ndarray, landmarks: np.ndarray) -> np.ndarray | None:
     """Mean colour [3] (0..255) of a crop's skin inside the mask, without eyes, brows and mouth; None: there is none."""
-    side = slice(0, len(crop))
-    skin = (mask > INSIDE) & (features_mask(landmarks, side, side) < NO_FEATURE)
+    skin = (mask > INSIDE) & ~_features(landmarks, len(crop))
     if skin.sum() < FEW:
         return None
-    smooth = cv2.GaussianBlur(crop, (0, 0), SMOOTH * len(crop)).astype(np.float64)
-    return np.asarray(smooth[skin].mean(axis=0))
+    return np.asarray(_smooth(crop)[skin].mean(axis=0))
+
+
+def _glow(original: np.ndarray, shown: np.ndarray, mask: np.ndarray, landmarks: np.ndarray) -> float:
+    """Log ratio of the brightest parts of eyes and mouth, new to old."""
+    eyes_and_mouth = (mask > INSIDE) & _features(landmarks, len(shown))
+    if eyes_and_mouth.sum() < FEW:
+        return 0.0
+    old, new = (
+        float(np.percentile(_smooth(crop)[eyes_and_mouth].max(axis=1), BRIGHTEST)) for crop in (original, shown)
+    )
+    return math.log((new + BLACK) / (old + BLACK))
+
+
+def _features(landmarks: np.ndarray, size: int) -> np.ndarray:
+    """Which pixels of a crop are eyes, brows and mouth: bool [size, size]."""
+    return np.asarray(features_mask(landmarks, slice(0, size), slice(0, size)) >= FEATURE)
+
+
+def _smooth(crop: np.ndarray) -> np.ndarray:
+    return np.asarray(cv2.GaussianBlur(crop, (0, 0), SMOOTH * len(crop)).astype(np.float64))
 
 
 def _lit(crop: np.ndarray) -> np.ndarray:

@@ -125,6 +125,17 @@ def test_a_face_much_too_bright_for_its_dark_photo_is_broken(plausibility: Plaus
         assert found.detected == found.placed == 1.0
 
 
+def test_eyes_that_glow_in_the_dark_are_broken(plausibility: Plausibility, people: list[Face]) -> None:
+    for face in people:
+        dark = face.dark(0.25)
+        shown = dark.crop.copy()
+        for x, y in dark.landmarks[:2].round().astype(int):
+            cv2.ellipse(shown, (int(x), int(y)), (7, 4), 0, 0, 360, (200, 200, 200), cv2.FILLED, cv2.LINE_AA)
+        found = quality(plausibility, dark, shown)
+        assert found.glow < LIMIT
+        assert found.light == 1.0
+
+
 def test_a_grey_photo_may_have_a_grey_face(plausibility: Plausibility, people: list[Face]) -> None:
     grey = np.repeat(people[0].crop.mean(axis=2, keepdims=True), 3, axis=2).astype(np.uint8)
     face = Face(grey, people[0].mask, people[0].landmarks)
@@ -163,7 +174,7 @@ def test_steps_are_straight_lines_between_their_ends() -> None:
 
 
 def test_the_value_is_the_product_of_the_steps() -> None:
-    assert Quality(1.0, 0.5, 0.5, 1.0, 1.0, 0.8).value == pytest.approx(0.2)
+    assert Quality(1.0, 0.5, 0.5, 1.0, 1.0, 1.0, 0.8).value == pytest.approx(0.2)
 
 
 def test_the_unit_is_the_larger_of_two_distances() -> None:
