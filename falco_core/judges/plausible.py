@@ -27,9 +27,20 @@ FOREIGN, LIKE_SKIN = 0.30, 0.10
 """Distance of the skin's hue (log ratios of red and blue to green) to that of any skin, and to the old face's."""
 SKIN = ((0.05, 0.75), (-0.70, 0.05))
 """Log ratios of red to green and of blue to green that skin has in white light, from pale to dark."""
-GLARING, LIT = 0.7, 0.25
-"""Log ratio of the skin's brightness to the old one's beyond which it is lit as nothing around it is, and up to which
-another complexion explains it."""
+GLARING, LIT = 0.50, 0.30
+"""Log ratio of light on the new face to that on the old one, where they differ most, at which the
+new one is lit as nothing around it is or has blotches, and up to which they are other people: 0.25 of most faces."""
+LIGHT_BLUR, LIT_WITHIN = 1 / 24, 95.0
+"""Of the crop's side: standard deviation of the blur that leaves light; percentile that counts as most."""
+GONE, DRAWN = 0.2, 0.4
+"""Strength of the strokes of an eye or the mouth over the old one's at which it is wiped out, and from which a soft
+network draws it: 0.18 and 0.24 of mouths that are none, 0.44 at least of nine in ten."""
+STROKES = 1 / 80, 1 / 16
+"""Of the crop's side: between which blurs (standard deviations) they are."""
+FLAT = 0.03
+"""Strength below which an old eye or mouth shows no strokes itself, being shut in the dark: log brightness."""
+EYE, MOUTH = (0.3, 0.2), (0.45, 0.25)
+"""Half axes of an eye's and the mouth's surroundings, in units of `unit_of`."""
 GLOWING, BRIGHT = 0.28, 0.13
 """Log ratio of the brightest parts of eyes and mouth to the old ones' at which they glow as in no photo, and up to
 which teeth and whites of eyes may differ: 0.18 to 0.37 of six faces that glow, 0.125 at most of 138 that do not."""
@@ -73,8 +84,8 @@ class Quality:
     """The steps, each 0 (broken) to 1 (nothing wrong).
 
     aligned: the original is a face where the finder saw it; detected: a new one is seen there; placed: its eyes, nose
-    and mouth are where they were; tone: the skin has a colour of skin, or the old one's; light: it is as bright as the
-    old face was; glow: eyes and mouth are, too; kept: the inversion knows the original.
+    and mouth are where they were; tone: the skin has a colour of skin, or the old one's; light: it is lit as the old
+    face was; glow: eyes and mouth are, too; drawn: there are eyes and a mouth; kept: the inversion knows the original.
     """
 
     aligned: float
@@ -83,6 +94,7 @@ class Quality:
     tone: float
     light: float
     glow: float
+    drawn: float
     kept: float
 
     @property
@@ -136,8 +148,9 @@ class Plausibility:
             detected=step(seen.chance, UNSURE, SURE) if seen.chance >= seen.turned else 0.0,
             placed=step(_moved(seen, known, landmarks), OFF, MOVED),
             tone=step(_foreign(*skins), FOREIGN, LIKE_SKIN),
-            light=step(abs(_brighter(*skins)), GLARING, LIT),
+            light=step(_relit(original, shown, mask), GLARING, LIT),
             glow=step(_glow(original, shown, mask, landmarks), GLOWING, BRIGHT),
+            drawn=step(_drawn(original, shown, landmarks), GONE, DRAWN),
             kept=step(fidelity, UNKNOWN, FAITHFUL),
         )
 
@@ -229,8 +242,36 @@ def _hue(colour: np.ndarray) -> np.ndarray:
     return np.asarray(logs[[0, 2]] - logs[1])
 
 
-def _brighter(old: np.ndarray | None, new: np.ndarray | None) -> float:
-    """Log ratio of the new skin's brightness to the old one's."""
-    if old is None or new is None:
+def _relit(original: np.ndarray, shown: np.ndarray, mask: np.ndarray) -> float:
+    """By how much the light on a face changed where it changed most."""
+    inside = mask > INSIDE
+    if inside.sum() < FEW:
         return 0.0
-    return float(np.log((new.mean() + BLACK) / (old.mean() + BLACK)))
+    old, new = (_logs(crop, LIGHT_BLUR) for crop in (original, shown))
+    return float(np.percentile(np.abs(new - old)[inside], LIT_WITHIN))
+
+
+def _drawn(original: np.ndarray, shown: np.ndarray, landmarks: np.ndarray) -> float:
+    """How strong the strokes of the faintest of eyes and mouth are, over the old one's."""
+    old, new = (_logs(crop, STROKES[0]) - _logs(crop, STROKES[1]) for crop in (original, shown))
+    places = [(landmarks[0], EYE), (landmarks[1], EYE), (landmarks[3:].mean(axis=0), MOUTH)]
+    regions = [_around(point, axes, landmarks, len(shown)) for point, axes in places]
+    shares = [new[region].std() / max(old[region].std(), FLAT) for region in regions if region.sum() >= FEW]
+    return float(min(shares, default=1.0))
+
+
+def _around(point: np.ndarray, axes: tuple[float, float], landmarks: np.ndarray, size: int) -> np.ndarray:
+    """The ellipse around a point [2] that lies along the eyes: bool [size, size]."""
+    filled = np.zeros((size, size), dtype=np.uint8)
+    along = landmarks[1] - landmarks[0]
+    half = (axes[0] * unit_of(landmarks), axes[1] * unit_of(landmarks))
+    centre = (float(point[0]) - 0.5, float(point[1]) - 0.5)
+    ellipse = (centre, (2 * half[0], 2 * half[1]), math.degrees(math.atan2(along[1], along[0])))
+    cv2.ellipse(filled, ellipse, 1, cv2.FILLED)
+    return filled > 0
+
+
+def _logs(crop: np.ndarray, blur: float) -> np.ndarray:
+    """Log brightness [R, R] of a crop uint8 [R, R, 3], blurred by a share of its side."""
+    grey = cv2.cvtColor(np.ascontiguousarray(crop), cv2.COLOR_RGB2GRAY).astype(np.float32)
+    return np.asarray(cv2.GaussianBlur(np.log(grey + BLACK), (0, 0), blur * len(crop)))

@@ -17,7 +17,7 @@ from falco_core.errors import GateError, ParamsError, ProjectError
 from falco_core.faces.compose import Pasted
 from falco_core.judges import Metrics, recognisers
 from falco_core.reasons import Cause
-from falco_core.tables import CHECKS, COMPOSED, OUTCOMES, WITHHELD, read_table
+from falco_core.tables import ATTEMPTS, CHECKS, COMPOSED, OUTCOMES, WITHHELD, read_table
 from flows.project import init_project
 from flows.stage import run_stage
 from tasks.batches import BatchTask, execute_here
@@ -36,6 +36,7 @@ SETTINGS = {
     "judges.gate": ["rendered_heldout"],
     # Random weights draw no faces.
     "gate.min_detection_rate": 0.0,
+    "compose.min_quality": 0.0,
 }
 
 
@@ -142,6 +143,28 @@ def test_withholding_instead_of_concealing_is_a_choice(project: Path, monkeypatc
     run(project)
     assert released(project) == set()
     assert set(reasons(project).values()) == {"undecodable", "face_not_replaced"}
+
+
+def test_a_face_that_stays_implausible_is_tried_again_and_concealed(project: Path) -> None:
+    run(project)
+    init_project(project, photos=None, changes={"compose.min_quality": 0.3, "anonymize.attempts": 2})
+    again = run(project)
+    assert "anonymize: 4 items, 4 computed" in again[NAMES.index("anonymize")]
+    attempts = read_table(project / "data/anonymized/attempts.parquet", ATTEMPTS)
+    assert [row["cause"] for row in attempts] == [Cause.IMPLAUSIBLE] * 8
+    assert all(row["quality"] < 0.3 and row["margin"] == 0.0 for row in attempts)
+    assert len({(row["face"], row["fake"]) for row in attempts}) == 8
+    checks = read_table(project / "data/composed/checks.parquet", CHECKS)
+    assert causes(project) == [Cause.IMPLAUSIBLE] * 4
+    last = {row["face"]: row["quality"] for row in attempts}
+    assert {row["face"]: row["quality"] for row in checks} == last
+    assert released(project) == {"open_sky.png", "park_bench.jpg", "office_window.png"}
+    for row in checks:
+        pixels = np.asarray(Image.open(project / "release/photos" / row["photo"]).convert("RGB")).astype(int)
+        x0, y0, x1, y1 = (round(edge) for edge in row["box"])
+        inner = pixels[(3 * y0 + y1) // 4 : (y0 + 3 * y1) // 4, (3 * x0 + x1) // 4 : (x0 + 3 * x1) // 4]
+        steps = np.abs(np.diff(inner, axis=1)).max(axis=2)
+        assert np.median(steps) <= 2, "the cells of a mosaic are flat"
 
 
 def unchanged(pixels: np.ndarray, crop: np.ndarray, **_: Any) -> Pasted:

@@ -59,7 +59,7 @@ class Says:
 
     def quality(self, *_: Any, **__: Any) -> Quality:
         value = self._values.pop(0) if len(self._values) > 1 else self._values[0]
-        return Quality(1.0, 1.0, 1.0, 1.0, 1.0, 1.0, value)
+        return Quality(1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, value)
 
 
 class Knows(StrokeJudge):
@@ -191,7 +191,7 @@ def test_faces_of_one_batch_climb_on_their_own() -> None:
     class OnlySecond(Says):
         def quality(self, *_: Any, **__: Any) -> Quality:
             self.calls = getattr(self, "calls", 0) + 1
-            return Quality(1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.1 if self.calls == 2 else 0.9)
+            return Quality(1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.1 if self.calls == 2 else 0.9)
 
     solver = Given(NEW)
     plan = Plan(3, 0.0, LAYERS, NUM_LAYERS, min_quality=0.5)

@@ -94,6 +94,13 @@ def upside_down(crop: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(crop[::-1, ::-1])
 
 
+def without_a_mouth(crop: np.ndarray) -> np.ndarray:
+    """Skin goes on where a mouth is in aligned crops."""
+    place = np.zeros(crop.shape[:2], dtype=np.uint8)
+    cv2.ellipse(place, (SIZE // 2, 3 * SIZE // 4), (SIZE // 5, SIZE // 9), 0, 0, 360, 1, cv2.FILLED)
+    return np.asarray(cv2.inpaint(crop, place, 5, cv2.INPAINT_NS))
+
+
 def smeared(crop: np.ndarray) -> np.ndarray:
     return np.asarray(cv2.GaussianBlur(crop, (0, 0), SIZE / 8))
 
@@ -104,6 +111,7 @@ BROKEN: list[tuple[Callable[[np.ndarray], np.ndarray], str]] = [
     (blob, "detected"),
     (upside_down, "detected"),
     (smeared, "detected"),
+    (without_a_mouth, "drawn"),
 ]
 
 
@@ -133,7 +141,7 @@ def test_eyes_that_glow_in_the_dark_are_broken(plausibility: Plausibility, peopl
             cv2.ellipse(shown, (int(x), int(y)), (7, 4), 0, 0, 360, (200, 200, 200), cv2.FILLED, cv2.LINE_AA)
         found = quality(plausibility, dark, shown)
         assert found.glow < LIMIT
-        assert found.light == 1.0
+        assert found.drawn == 1.0
 
 
 def test_a_grey_photo_may_have_a_grey_face(plausibility: Plausibility, people: list[Face]) -> None:
@@ -174,7 +182,7 @@ def test_steps_are_straight_lines_between_their_ends() -> None:
 
 
 def test_the_value_is_the_product_of_the_steps() -> None:
-    assert Quality(1.0, 0.5, 0.5, 1.0, 1.0, 1.0, 0.8).value == pytest.approx(0.2)
+    assert Quality(1.0, 0.5, 0.5, 1.0, 1.0, 1.0, 1.0, 0.8).value == pytest.approx(0.2)
 
 
 def test_the_unit_is_the_larger_of_two_distances() -> None:

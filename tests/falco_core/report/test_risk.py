@@ -4,8 +4,10 @@ from falco_core.reasons import Cause
 from falco_core.report import risk
 
 
-def check(cause: Cause | None = None, *, likeness: float = 0.0, score: float = 0.9) -> dict[str, object]:
-    return {"cause": cause, "likeness": likeness, "score": score}
+def check(
+    cause: Cause | None = None, *, likeness: float = 0.0, score: float = 0.9, quality: float | None = 1.0
+) -> dict[str, object]:
+    return {"cause": cause, "likeness": likeness, "score": score, "quality": None if cause else quality}
 
 
 def test_photos_in_which_the_plan_did_not_hold_come_before_those_in_which_it_did() -> None:
@@ -13,6 +15,7 @@ def test_photos_in_which_the_plan_did_not_hold_come_before_those_in_which_it_did
         risk([check()]),
         risk([check(likeness=0.6)]),
         risk([check(likeness=0.6), check(score=0.3)]),
+        risk([check(), check(quality=0.0)]),
         risk([check(Cause.TOO_SMALL)]),
         risk([check(Cause.STILL_RECOGNISABLE)]),
         risk([check(), check(Cause.MISSED_AT_FIRST)]),
