@@ -94,11 +94,11 @@ def upside_down(crop: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(crop[::-1, ::-1])
 
 
-def without_a_mouth(crop: np.ndarray) -> np.ndarray:
-    """Skin goes on where a mouth is in aligned crops."""
+def without_an_eye(crop: np.ndarray) -> np.ndarray:
+    """Skin goes on where the left eye and its brow are in aligned crops."""
     place = np.zeros(crop.shape[:2], dtype=np.uint8)
-    cv2.ellipse(place, (SIZE // 2, 3 * SIZE // 4), (SIZE // 5, SIZE // 9), 0, 0, 360, 1, cv2.FILLED)
-    return np.asarray(cv2.inpaint(crop, place, 5, cv2.INPAINT_NS))
+    cv2.ellipse(place, (3 * SIZE // 8, 4 * SIZE // 9), (SIZE // 7, SIZE // 8), 0, 0, 360, 1, cv2.FILLED)
+    return np.asarray(cv2.GaussianBlur(cv2.inpaint(crop, place, 5, cv2.INPAINT_TELEA), (0, 0), 3.0))
 
 
 def smeared(crop: np.ndarray) -> np.ndarray:
@@ -111,7 +111,7 @@ BROKEN: list[tuple[Callable[[np.ndarray], np.ndarray], str]] = [
     (blob, "detected"),
     (upside_down, "detected"),
     (smeared, "detected"),
-    (without_a_mouth, "drawn"),
+    (without_an_eye, "drawn"),
 ]
 
 
