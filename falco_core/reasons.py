@@ -36,6 +36,8 @@ class Cause(StrEnum):
     STILL_RECOGNISABLE = "still_recognisable"
     UNCHANGED = "unchanged"
     """The new picture shows what the old one did."""
+    IMPLAUSIBLE = "implausible"
+    """Every new face came out broken: nobody is recognised in it, but nobody would take it for a face either."""
     MISSED_AT_FIRST = "missed_at_first"
     """Only the second look saw it."""
 

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from prefect import task
 
-from falco_core.anonymize import Solver
-from falco_core.anonymize.attempts import Faces, Solved, anonymize
+from falco_core.anonymize.attempts import Faces, Solved
+from falco_core.anonymize.faces import anonymize_faces
 from falco_core.anonymize.pool import fake_bucket, fake_id
 from falco_core.faces.align import landmarks_in_crop
 from falco_core.faces.aligned import crops_of, masks_of
@@ -52,14 +52,16 @@ def run(project: Project, execute: Execute) -> StageReport:
 
     def plan(bucket: str) -> Iterator[Entry[Face]]:
         inverted = inversions.read(bucket, heavy=(reference(KIND_JUDGE),))
-        gates, code_of = gates_in(inverted, roles), {item.id: item.digests["codes"] for item in inverted}
+        gates, item_of = gates_in(inverted, roles), {item.id: item for item in inverted}
         fakes_of = {item.id: item.row.fakes for item in pairs.read(bucket)}
         for photo in faces.read(bucket):
             for index, row in enumerate(photo.row.faces):
                 if row.cause is None:
                     fakes, gate, shares = fakes_of[row.face], gates[row.face], _shares(row)
-                    codes = (code_of[row.face], *(code_of_fake[fake] for fake in fakes))
-                    key = keys.of(row.crop_sha256, shares, gate, codes)
+                    item = item_of[row.face]
+                    seen = tuple(item.digests[reference(judge)] for judge in gate)
+                    codes = (item.digests["codes"], *(code_of_fake[fake] for fake in fakes))
+                    key = keys.of(row.crop_sha256, shares, gate, seen, item.row.fidelity, codes)
                     yield Entry(row.face, key, Face(bucket, photo.id, index, fakes, shares, gate))
 
     size = project.batch_size(project.params.anonymize.batch_size)
@@ -74,20 +76,8 @@ def run(project: Project, execute: Execute) -> StageReport:
 @task(name="anonymize")
 def anonymize_batch(project: Project, entries: list[Entry[Face]]) -> None:
     """Compute and keep faces."""
-    bundle, params = project.bundle(), project.params.anonymize
-
-    def solver_of(margin: float) -> Solver:
-        return Solver(bundle, params.model_copy(update={"margin": margin}), project.params.solver)
-
-    solved = anonymize(
-        _batch(project, entries),
-        solver_of,
-        [judges_of(project, entry.job.gate) for entry in entries],
-        margin=params.margin,
-        attempts=params.attempts,
-        # The released code knows the crop alone.
-        objective="crop" if project.params.solver.reproduce_released_code else params.objective,
-    )
+    gates = [judges_of(project, entry.job.gate) for entry in entries]
+    solved = anonymize_faces(project.bundle(), project.params, _batch(project, entries), gates)
     items = [Kept(entry.id, entry.key, _row(result)) for entry, result in zip(entries, solved, strict=True)]
     project.kept(STAGE, Anonymized, ()).add(items)
 
@@ -102,12 +92,13 @@ def _row(result: Solved) -> Anonymized:
 def _batch(project: Project, entries: list[Entry[Face]]) -> Faces:
     faces, inversions = project.artifact(FACES, AlignedPhoto), project.artifact(INVERSIONS, Inversion)
     photos: dict[str, tuple[np.ndarray, np.ndarray]] = {}
-    codes: dict[str, np.ndarray] = {}
+    inverted: dict[str, Inversion] = {}
     for bucket, ids in _by_bucket(entries).items():
         for photo in faces.read(bucket, heavy=("crops", "masks"), ids={entries[n].job.photo_sha256 for n in ids}):
             photos[photo.id] = crops_of(photo.row), masks_of(photo.row)
-        for face in inversions.read(bucket, heavy=("codes",), ids={entries[n].id for n in ids}):
-            codes[face.id] = face.row.arrays["codes"]
+        arrays = ("codes", *{reference(judge) for n in ids for judge in entries[n].job.gate})
+        for face in inversions.read(bucket, heavy=arrays, ids={entries[n].id for n in ids}):
+            inverted[face.id] = face.row
     crops = np.stack([photos[entry.job.photo_sha256][0][entry.job.index] for entry in entries])
     masks = np.stack([photos[entry.job.photo_sha256][1][entry.job.index] for entry in entries])
     code_of_fake = _fake_codes(project, {fake for entry in entries for fake in entry.job.fakes})
@@ -117,7 +108,9 @@ def _batch(project: Project, entries: list[Entry[Face]]) -> Faces:
         crops=crops,
         masks=masks,
         landmarks=np.array([entry.job.landmarks for entry in entries]).reshape(-1, 5, 2) * crops.shape[1],
-        codes=torch.from_numpy(np.stack([codes[entry.id] for entry in entries])).to(device),
+        codes=torch.from_numpy(np.stack([inverted[entry.id].arrays["codes"] for entry in entries])).to(device),
+        fidelity=np.array([inverted[entry.id].fidelity for entry in entries]),
+        references=[[inverted[entry.id].arrays[reference(name)] for name in entry.job.gate] for entry in entries],
         fakes=np.array([entry.job.fakes for entry in entries]),
         fake_codes=torch.from_numpy(fake_codes).to(device),
     )

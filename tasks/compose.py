@@ -37,12 +37,13 @@ BATCH = 4
 
 @dataclass(frozen=True)
 class Spot:
-    """A face of a photo; why it is concealed, or will be after it was drawn and counted (condemned)."""
+    """A face of a photo; why it is concealed, or will be after it was drawn and counted (condemned); its quality."""
 
     face: FoundFaceRow
     gate: tuple[str, ...]
     cause: Cause | None
     condemned: Cause | None
+    quality: float | None
 
 
 @dataclass(frozen=True)
@@ -136,6 +137,7 @@ def _places(project: Project, entry: Entry[Work], judges: tuple[str, ...]) -> li
             condemned=spot.condemned,
             cause=spot.cause,
             score=spot.face.score,
+            quality=spot.quality,
         )
         for index, spot in enumerate(spots)
     ]
@@ -145,7 +147,8 @@ def _spot(face: FoundFaceRow, gate: tuple[str, ...], new: Kept[Anonymized] | Non
     cause, condemned = face.cause, new.row.cause if new is not None else None
     if condemned == Cause.NOT_FINITE:
         cause, condemned = condemned, None
-    return Spot(face, gate, cause, condemned)
+    quality = new.row.attempts[-1].quality if new is not None else None
+    return Spot(face, gate, cause, condemned, quality)
 
 
 def _content(
@@ -155,7 +158,7 @@ def _content(
     face = spot.face
     drawn = new[face.face].digests["crop"] if spot.cause is None else None
     where = (face.quad, face.landmarks, face.box, face.score)
-    return (*where, spot.gate, spot.cause, spot.condemned, seen[face.face], drawn)
+    return (*where, spot.gate, spot.cause, spot.condemned, spot.quality, seen[face.face], drawn)
 
 
 def _seen_digests(item: Kept[Inversion], roles: Roles) -> tuple[str, ...]:

@@ -103,8 +103,27 @@ def failed(row: Anonymized, cause: str) -> Anonymized:
     return replace(row, attempts=(*row.attempts[:-1], replace(row.attempts[-1], cause=cause)))  # type: ignore[arg-type]
 
 
-def check(*, cause: Cause | None = None, likeness: float = 0.0, score: float = 0.9, detected: bool = True) -> Check:
+def check(
+    *,
+    cause: Cause | None = None,
+    likeness: float = 0.0,
+    score: float = 0.9,
+    detected: bool = True,
+    quality: float = 1.0,
+) -> Check:
     """A face of a finished photo."""
     treatment = Treatment.REPLACED if cause is None else Treatment.CONCEALED
     box = (0.0, 0.0, 9.0, 9.0)
-    return Check("f-00", treatment, cause, ("dlib",), cause is None, detected, likeness, 0.9, score, box)
+    return Check(
+        face="f-00",
+        treatment=treatment,
+        cause=cause,
+        judged_by=("dlib",),
+        anonymized=cause is None,
+        detected=detected,
+        likeness=likeness,
+        farl_cosine=0.9,
+        score=score,
+        box=box,
+        quality=quality if cause is None else None,
+    )

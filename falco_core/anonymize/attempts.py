@@ -1,25 +1,26 @@
-"""Several attempts at a face: another fake and a lower margin for one that the gate still recognises."""
+"""Several attempts at a face: another fake for one that failed, and a harder push for one that is still recognised."""
 
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from falco_core.anonymize.rungs import Plan, Rung
 from falco_core.anonymize.solver import Outcome, Problem, Solver
 from falco_core.faces.compose import paste
-from falco_core.judges.likeness import LIKENESS_LIMIT, pixel_likeness
+from falco_core.judges.likeness import LIKENESS_LIMIT
+from falco_core.judges.one_face import disguised, likeness, upright
+from falco_core.judges.plausible import Look, Quality
 from falco_core.judges.recognisers import Judge
-from falco_core.judges.similarity import similarity
 from falco_core.photos.tensors import to_pixels, to_tensor
 from falco_core.reasons import Cause
 
-Objective = Literal["composite", "crop"]
-"""What the losses look at: the composite that will be released, or the generated crop (as published)."""
-STRONGER = 0.15
-"""By how much each further attempt lowers the margin."""
+RECOGNISED = (Cause.STILL_RECOGNISABLE, Cause.UNCHANGED)
+"""Causes after which the next attempt lowers the margin."""
 
 
 @dataclass(frozen=True)
@@ -27,28 +28,38 @@ class Faces:
     """Faces to anonymize.
 
     crops: uint8 [N, R, R, 3]; masks: [N, R, R] in 0..1; landmarks: [N, 5, 2] in crop pixels; codes: W+ [N, L, D];
-    fakes: [N, K] numbers of their paired fakes, nearest first; fake_codes: [N, K, L, D].
+    fidelity: [N] recogniser cosines of their reconstructions; references: per face and judge of its gate, the
+    original's embedding [E]; fakes: [N, K] numbers of their paired fakes, nearest first; fake_codes: [N, K, L, D].
     """
 
     crops: np.ndarray
     masks: np.ndarray
     landmarks: np.ndarray
     codes: Tensor
+    fidelity: np.ndarray
+    references: Sequence[Sequence[np.ndarray]]
     fakes: np.ndarray
     fake_codes: Tensor
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """One attempt at a face, and why it failed (None: it did not)."""
+    """One attempt at a face, and why it failed (None: it did not).
+
+    first_layer, last_layer: the W+ layers [first, last) that moved; quality: plausibility in 0..1, None where there is
+    no picture; recognised_by: the gate's judge that knows the face.
+    """
 
     fake: int
     margin: float
+    first_layer: int
+    last_layer: int
     cosine_start: float
     cosine: float
     attribute_loss: float
     steps: int
     cause: Cause | None
+    quality: float | None = None
     recognised_by: str | None = None
 
 
@@ -65,38 +76,55 @@ class Solved:
         """Why it has no new face; None if it has."""
         return self.attempts[-1].cause
 
+    def count(self, *causes: Cause) -> int:
+        """How many attempts failed for one of these causes."""
+        return sum(attempt.cause in causes for attempt in self.attempts)
+
+
+class Judgement(Protocol):
+    """How plausible a new face is (`judges.plausible.Plausibility`)."""
+
+    def look(self, crop: np.ndarray, landmarks: np.ndarray) -> Look:
+        """What a detector sees of a face in its aligned crop uint8 [R, R, 3], whose landmarks [5, 2] are known."""
+
+    def quality(
+        self,
+        original: np.ndarray,
+        shown: np.ndarray,
+        *,
+        mask: np.ndarray,
+        landmarks: np.ndarray,
+        fidelity: float,
+        seen: Look,
+    ) -> Quality:
+        """How plausible a composite is."""
+
 
 def anonymize(
     faces: Faces,
-    solver_of: Callable[[float], Solver],
+    solver_of: Callable[[Rung], Solver],
     gates: Sequence[Sequence[Judge]],
-    *,
-    margin: float,
-    attempts: int,
-    objective: Objective,
+    plausibility: Judgement,
+    plan: Plan,
 ) -> list[Solved]:
-    """Solve all faces; those that fail are tried again, each time with the next fake and a margin lower by STRONGER.
+    """Solve all faces; those that fail are tried again, each time with the next fake, on the rung that `plan` says.
 
-    solver_of: the solver for a margin; gates: per face, the judges that must not recognise the composite.
+    solver_of: the solver for a rung; gates: per face, the judges that must not recognise the composite.
     """
     size = faces.crops.shape[1]
     solved = [
         Solved(np.zeros(faces.codes.shape[1:], np.float32), np.zeros((size, size, 3), np.uint8)) for _ in faces.crops
     ]
-    todo = list(range(len(faces.crops)))
-    for number in range(attempts):
-        wanted = max(margin - number * STRONGER, -1.0)
-        if not todo:
-            break
-        fakes = [int(faces.fakes[row][number % faces.fakes.shape[1]]) for row in todo]
-        outcome = solver_of(wanted).solve(_problem(faces, todo, number, objective))
-        shown = to_pixels(outcome.images)
-        for place, row in enumerate(todo):
-            solved[row].code, solved[row].crop = outcome.codes[place].cpu().numpy(), shown[place]
-            solved[row].attempts.append(
-                _attempt(faces, row, outcome, place, shown[place], fakes[place], wanted, gates[row])
-            )
-        todo = [row for row in todo if solved[row].cause is not None]
+    judge = _Judging(faces, gates, plausibility, plan.min_quality)
+    for number in range(plan.attempts):
+        todo = [row for row, face in enumerate(solved) if not face.attempts or face.cause is not None]
+        for rung, rows in _by_rung(plan, solved, todo):
+            outcome = solver_of(rung).solve(_problem(faces, rows, number, plan))
+            shown = to_pixels(outcome.images)
+            for place, row in enumerate(rows):
+                solved[row].code, solved[row].crop = outcome.codes[place].cpu().numpy(), shown[place]
+                fake = int(faces.fakes[row][number % faces.fakes.shape[1]])
+                solved[row].attempts.append(judge.attempt(row, outcome, place, shown[place], fake, rung))
     return solved
 
 
@@ -107,51 +135,89 @@ def composite(crop: np.ndarray, new: np.ndarray, *, landmarks: np.ndarray, mask:
     return paste(crop, new, quad=quad, landmarks=landmarks, mask=mask).pixels
 
 
-def _problem(faces: Faces, rows: list[int], number: int, objective: Objective) -> Problem:
+def _by_rung(plan: Plan, solved: Sequence[Solved], todo: Sequence[int]) -> Iterator[tuple[Rung, list[int]]]:
+    """The rows to do, together where they need the same solver."""
+    rows: dict[Rung, list[int]] = defaultdict(list)
+    for row in todo:
+        rows[plan.rung(solved[row].count(*RECOGNISED), solved[row].count(Cause.MARGIN_NOT_REACHED))].append(row)
+    yield from sorted(rows.items())
+
+
+def _problem(faces: Faces, rows: list[int], number: int, plan: Plan) -> Problem:
     chosen = torch.tensor(rows, device=faces.codes.device)
     column = number % faces.fake_codes.shape[1]
+    masks = torch.from_numpy(faces.masks[rows])[:, None].to(faces.codes.device)
     return Problem(
         crops=to_tensor(faces.crops[rows]).to(faces.codes.device),
-        masks=None if objective == "crop" else torch.from_numpy(faces.masks[rows])[:, None].to(faces.codes.device),
+        masks=None if plan.objective == "crop" else masks,
         real=faces.codes[chosen],
         fake=faces.fake_codes[chosen, column],
     )
 
 
-def _attempt(
-    faces: Faces,
-    row: int,
-    outcome: Outcome,
-    place: int,
-    new: np.ndarray,
-    fake: int,
-    margin: float,
-    gate: Sequence[Judge],
-) -> Attempt:
-    cause, name = outcome.causes[place], None
-    if cause is None:
-        shown = composite(faces.crops[row], new, landmarks=faces.landmarks[row], mask=faces.masks[row])
-        name = recognised_by(gate, faces.crops[row], shown, faces.landmarks[row])
-        if not pixel_likeness(faces.crops[row], shown) < LIKENESS_LIMIT:
+class _Judging:
+    """Judges attempts by all that the second look will ask of one face alone, and by how plausible they are."""
+
+    def __init__(
+        self, faces: Faces, gates: Sequence[Sequence[Judge]], plausibility: Judgement, min_quality: float
+    ) -> None:
+        self._faces, self._gates = faces, gates
+        self._plausibility, self._min_quality = plausibility, min_quality
+
+    def attempt(self, row: int, outcome: Outcome, place: int, new: np.ndarray, fake: int, rung: Rung) -> Attempt:
+        """What is recorded of an attempt; `row` is the face's, `place` that in the outcome, `new` its crop."""
+        cause, quality, name = outcome.causes[place], None, None
+        if cause is not Cause.NOT_FINITE:
+            found, quality, name = self._judged(row, new)
+            cause = cause or found
+        return Attempt(
+            fake=fake,
+            margin=rung.margin,
+            first_layer=rung.layers[0],
+            last_layer=rung.layers[1],
+            cosine_start=float(outcome.cosine_start[place]),
+            cosine=float(outcome.cosine[place]),
+            attribute_loss=float(outcome.attribute_loss[place]),
+            steps=outcome.steps,
+            cause=cause,
+            quality=quality,
+            recognised_by=name,
+        )
+
+    def _judged(self, row: int, new: np.ndarray) -> tuple[Cause | None, float, str | None]:
+        """Why a new crop must not stay, its quality, and who recognises it."""
+        faces, cause = self._faces, None
+        crop, landmarks, mask = faces.crops[row], faces.landmarks[row], faces.masks[row]
+        shown = composite(crop, new, landmarks=landmarks, mask=mask)
+        seen = self._plausibility.look(shown, landmarks)
+        quality = self._plausibility.quality(
+            crop, shown, mask=mask, landmarks=landmarks, fidelity=float(faces.fidelity[row]), seen=seen
+        ).value
+        points = [] if seen.landmarks is None else [seen.landmarks]
+        name = recognised_by(self._gates[row], faces.references[row], shown, landmarks, points)
+        # Written so that what is no number is a cause. Privacy comes first: it says how to push harder.
+        if not likeness(crop, shown, new) < LIKENESS_LIMIT:
             cause = Cause.UNCHANGED
         elif name is not None:
             cause = Cause.STILL_RECOGNISABLE
-    return Attempt(
-        fake=fake,
-        margin=margin,
-        cosine_start=float(outcome.cosine_start[place]),
-        cosine=float(outcome.cosine[place]),
-        attribute_loss=float(outcome.attribute_loss[place]),
-        steps=outcome.steps,
-        cause=cause,
-        recognised_by=name,
-    )
+        elif not quality >= self._min_quality:
+            cause = Cause.IMPLAUSIBLE
+        return cause, quality, name
 
 
-def recognised_by(gate: Sequence[Judge], crop: np.ndarray, shown: np.ndarray, landmarks: np.ndarray) -> str | None:
-    """The first judge that takes two crops uint8 [R, R, 3] for one person, or whose answer is no number."""
-    for judge in gate:
-        before, after = (judge.embed(pixels, [landmarks]) for pixels in (crop, shown))
-        if not float(similarity(judge.measure, before, after)[0]) < judge.threshold:
+def recognised_by(
+    gate: Sequence[Judge],
+    references: Sequence[np.ndarray],
+    shown: np.ndarray,
+    landmarks: np.ndarray,
+    seen: Sequence[np.ndarray] = (),
+) -> str | None:
+    """The first judge to which a crop uint8 [R, R, 3] is the person of its reference [E], or to which it is no number.
+
+    landmarks: [5, 2]; seen: those that a detector found in the crop instead.
+    """
+    for judge, reference in zip(gate, references, strict=True):
+        views = [upright(judge, reference, shown, points) for points in (landmarks, *seen)]
+        if not np.max([*views, disguised(judge, reference, shown, landmarks)]) < judge.threshold:
             return judge.name
     return None

@@ -73,18 +73,26 @@ class Measured:
 
 
 class Solver:
-    """Minimizes lambda_id |cos - m| + lambda_attr sum_tokens mean|F(x_hat) - F(x)| over the bundle's middle layers.
+    """Minimizes lambda_id |cos - m| + lambda_attr sum_tokens mean|F(x_hat) - F(x)| over a range of layers.
 
     Adam is elementwise and the loss a sum over faces, so a face's result does not depend on its batch.
     """
 
-    def __init__(self, bundle: Bundle, params: AnonymizeParams, settings: SolverParams | None = None) -> None:
+    def __init__(
+        self,
+        bundle: Bundle,
+        params: AnonymizeParams,
+        settings: SolverParams | None = None,
+        *,
+        layers: tuple[int, int] | None = None,
+    ) -> None:
+        """`layers` [first, last) are taken from the fake and optimized; None: the bundle's."""
         self._bundle = bundle
         self._params = params
         self._released = settings is not None and settings.reproduce_released_code
         default = RELEASED_LEARNING_RATE if self._released else bundle.spec.learning_rate
         self._learning_rate = default if params.learning_rate is None else params.learning_rate
-        self._first, self._last = bundle.spec.optimize_layers
+        self._first, self._last = bundle.spec.optimize_layers if layers is None else layers
 
     def solve(self, problem: Problem, *, progress: Progress | None = None) -> Outcome:
         """Run the published schedule on one batch; `progress(step, losses before that step)` is told each step."""

@@ -49,6 +49,7 @@ def _check(outcome: FaceOutcome, gate: tuple[str, ...]) -> Check:
         farl_cosine=float(check.farl_cosine),
         score=float(place.score),
         box=tuple(float(edge) for edge in place.box),
+        quality=place.quality,
     )
 
 

@@ -93,6 +93,8 @@ class Utility(_Record):
     """FaRL cosine between composed face and original."""
     detection_rate: Rate
     """Share of composed faces that the detector finds."""
+    plausibility: Mean
+    """How little the new faces look broken (falco_core.judges.plausible), 0..1."""
 
 
 class Judged(_Record):
@@ -130,4 +132,5 @@ def utility_of(checks: Sequence[Check]) -> Utility:
     return Utility(
         attribute_similarity=Mean.of([check.farl_cosine for check in new]),
         detection_rate=Rate.of(sum(check.detected for check in new), len(new)),
+        plausibility=Mean.of([check.quality for check in new if check.quality is not None]),
     )

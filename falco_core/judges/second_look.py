@@ -16,7 +16,8 @@ from falco_core.faces.align import crop_quad, extract_crop, landmarks_in_crop
 from falco_core.faces.centerface import overlaps
 from falco_core.faces.find import FoundFace
 from falco_core.faces.place import Drawing, Place, sound_landmarks
-from falco_core.judges.likeness import LIKENESS_LIMIT, is_copy, pixel_likeness
+from falco_core.judges.likeness import LIKENESS_LIMIT, pixel_likeness
+from falco_core.judges.one_face import disguised, likeness, upright
 from falco_core.judges.recognisers import Judge
 from falco_core.judges.self_check import check_judge
 from falco_core.judges.similarity import similarity
@@ -132,7 +133,7 @@ class SecondLook:
             farl = self._bundle.farl.embed(to_tensor(np.stack([before, after])).to(self._bundle.device)).cpu().numpy()
         return FaceCheck(
             detected=any(_within(face, place) for face in found),
-            likeness=1.0 if _drawn_again(before, place) else pixel_likeness(before, after),
+            likeness=likeness(before, after, place.crop),
             farl_cosine=float((farl[0] * farl[1]).sum()),
             embeddings=embeddings,
             similarities=tuple(
@@ -151,10 +152,11 @@ class SecondLook:
         if place.plain and _one_colour(shown, place.box):
             # One colour shows nothing of a face: a judge that knows it knows the hair and the clothes, which stay.
             return None
-        for judge, reference, upright in zip(self.gate, place.references, check.similarities, strict=False):
+        for judge, reference, plain in zip(self.gate, place.references, check.similarities, strict=False):
             if place.gate is not None and judge.name not in place.gate:
                 continue
-            if not max(upright, self._disguised(judge, reference, place, shown, found)) < judge.threshold:
+            # Not Python's max, which prefers any number to a NaN behind it.
+            if not np.max([plain, self._disguised(judge, reference, place, shown, found)]) < judge.threshold:
                 return Cause.STILL_RECOGNISABLE
         return None
 
@@ -163,19 +165,9 @@ class SecondLook:
     ) -> float:
         """Highest similarity of the face made grey, turned, and as the finder sees it there; NaN if one is NaN."""
         crop = extract_crop(shown, place.quad, CLOSE)
-        landmarks = [landmarks_in_crop(place.landmarks, place.quad, CLOSE)]
-        grey = np.repeat(np.rint(crop.mean(axis=2, keepdims=True)).astype(np.uint8), 3, axis=2)
-        views = [grey, *(np.ascontiguousarray(np.rot90(crop, turns)) for turns in (1, 2, 3))]
-        embeddings = [judge.embed(view, landmarks)[0] for view in views]
+        hidden = disguised(judge, reference, crop, landmarks_in_crop(place.landmarks, place.quad, CLOSE))
         seen = [face.landmarks for face in found if _within(face, place) and np.isfinite(face.landmarks).all()]
-        embeddings += list(judge.embed(shown, seen)) if seen else []
-        known = np.repeat(reference[None], len(embeddings), axis=0)
-        return float(similarity(judge.measure, np.stack(embeddings), known).max())
-
-
-def _drawn_again(before: np.ndarray, place: Place) -> bool:
-    """Whether the crop that was drawn is the original itself."""
-    return place.crop is not None and is_copy(before, place.crop)
+        return float(np.max([hidden, *(upright(judge, reference, shown, points) for points in seen)]))
 
 
 def _one_colour(shown: np.ndarray, box: np.ndarray) -> bool:

@@ -81,7 +81,7 @@ class AnonymizeParams(Section):
     margin_tolerance: Annotated[float, Field(gt=0.0, le=1.0)] = 0.1
     """A face that ends above margin + margin_tolerance is tried with another fake, at last concealed."""
     attempts: int = Field(3, ge=1, le=20)
-    """How many fakes are tried for a face that the gate still recognises, each with a lower margin."""
+    """How many fakes are tried for a face that the gate still recognises (each harder) or that looks broken."""
     steps: int = Field(50, ge=1, le=10_000)
     learning_rate: Annotated[float, Field(gt=0.0, le=1.0)] | None = None
     """Of Adam; null: the bundle's."""
@@ -104,6 +104,8 @@ class ComposeParams(Section):
     """What a face gets that cannot be replaced; withhold: its photo is not released."""
     suspicion: Annotated[float, Field(gt=0.0, le=1.0)] = 0.6
     """The second look's detection threshold, as a share of align.detection_threshold."""
+    min_quality: Unit = 0.3
+    """Plausibility below which a new face is tried with another fake, at last concealed."""
 
 
 class JudgesParams(Section):

@@ -86,6 +86,8 @@ _MAKING: tuple[Stage, ...] = (
             "anonymize.lambda_id",
             "anonymize.lambda_attr",
             "solver.reproduce_released_code",
+            # A face that came out implausible is tried again here, where other fakes are at hand.
+            "compose.min_quality",
             *_JUDGING,
         ),
         networks=("generator", "farl", *_JUDGES),

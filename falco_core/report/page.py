@@ -61,6 +61,7 @@ def headline(metrics: Metrics) -> list[tuple[str, str]]:
         *((_name(record), _rate(record.rate)) for record in metrics.identity if record.role != "objective"),
         ("attribute similarity to the original (FaRL)", _mean(utility.attribute_similarity)),
         ("new faces found by the detector", _rate(utility.detection_rate)),
+        ("plausibility of new faces (0 to 1)", _mean(utility.plausibility)),
     ]
 
 

@@ -13,6 +13,8 @@ CONCEALED = 0.7
 UNSURE_BELOW = 0.5
 """CenterFace's score below which a face may be a face or not."""
 UNSURE = 0.6
+IMPLAUSIBLE = 0.65
+"""Of a new face of no plausibility at all (falco_core.judges.plausible); nothing of one without a fault."""
 
 
 def risk(checks: Sequence[Check]) -> float:
@@ -24,4 +26,5 @@ def _of_face(check: Check) -> float:
     if check.cause is not None:
         return LATE.get(check.cause, CONCEALED)
     near = 0.6 * min(max(check.likeness / LIKENESS_LIMIT, 0.0), 1.0)
-    return max(near, UNSURE if check.score < UNSURE_BELOW else 0.0)
+    broken = IMPLAUSIBLE * (1.0 - (check.quality or 0.0))
+    return max(near, broken, UNSURE if check.score < UNSURE_BELOW else 0.0)

@@ -93,6 +93,9 @@ class AttemptRow:
 
     fake: int
     margin: float
+    first_layer: int
+    """W+ layers [first, last) that were taken from the fake and optimized."""
+    last_layer: int
     cosine_start: float
     """Recogniser cosine to the original before the first step."""
     cosine: float
@@ -101,6 +104,8 @@ class AttemptRow:
     steps: int
     cause: Cause | None
     """Why it failed; None: it did not."""
+    quality: float | None
+    """Plausibility (`judges.plausible`), 0..1; None: there is no picture."""
     recognised_by: str | None
     """The gate's judge that knows the face in the composite; None: none."""
 
@@ -141,6 +146,8 @@ class Check:
     score: float
     """CenterFace's, on the original."""
     box: Points
+    quality: float | None
+    """Plausibility of its new face, concealed afterwards or not; None: it never had one."""
 
 
 @dataclass(frozen=True)

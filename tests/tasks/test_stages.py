@@ -37,6 +37,7 @@ SETTINGS = {
     "judges.gate": ["rendered_heldout"],
     # Random weights draw no faces.
     "gate.min_detection_rate": 0.0,
+    "compose.min_quality": 0.0,
 }
 
 
@@ -136,6 +137,28 @@ def test_withholding_instead_of_concealing_is_a_choice(project: Path, monkeypatc
     run(project)
     assert released(project) == set()
     assert set(reasons(project).values()) == {"undecodable", "face_not_replaced"}
+
+
+def test_a_face_that_stays_implausible_is_tried_again_and_concealed(project: Path) -> None:
+    run(project)
+    init_project(project, photos=None, changes={"compose.min_quality": 0.3, "anonymize.attempts": 2})
+    again = run(project)
+    assert "anonymize: 4 items, 4 computed" in again[NAMES.index("anonymize")]
+    attempts = [(item.id, attempt) for item in items(project, ANONYMIZED) for attempt in item.row.attempts]
+    assert [attempt.cause for _, attempt in attempts] == [Cause.IMPLAUSIBLE] * 8
+    assert all(attempt.quality is not None and attempt.quality < 0.3 for _, attempt in attempts)
+    assert all(attempt.margin == 0.0 for _, attempt in attempts)
+    assert len({(face, attempt.fake) for face, attempt in attempts}) == 8
+    assert causes(project) == [Cause.IMPLAUSIBLE] * 4
+    last = {face: attempt.quality for face, attempt in attempts}
+    assert {check.face: check.quality for _, check in checks(project)} == last
+    assert released(project) == {"open_sky.png", "park_bench.jpg", "office_window.png"}
+    for photo, check in checks(project):
+        pixels = np.asarray(Image.open(project / "release/photos" / photo).convert("RGB")).astype(int)
+        x0, y0, x1, y1 = (round(edge) for edge in check.box)
+        inner = pixels[(3 * y0 + y1) // 4 : (y0 + 3 * y1) // 4, (3 * x0 + x1) // 4 : (x0 + 3 * x1) // 4]
+        steps = np.abs(np.diff(inner, axis=1)).max(axis=2)
+        assert np.median(steps) <= 2, "the cells of a mosaic are flat"
 
 
 def unchanged(pixels: np.ndarray, crop: np.ndarray, **_: Any) -> Pasted:

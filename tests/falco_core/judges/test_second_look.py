@@ -137,6 +137,19 @@ def test_a_face_that_is_recognised_when_it_is_turned_is_in_trouble(bundle: Bundl
     assert look(bundle, judge=Turned()).troubles == (Cause.STILL_RECOGNISABLE, None)
 
 
+def test_a_turned_face_that_gives_no_number_is_in_trouble(bundle: Bundle) -> None:
+    crop = np.rot90(extract_crop(SHOWN, crop_quad(LANDMARKS[0]), CLOSE), 2)
+
+    class Lost(PatchJudge):
+        """Has no answer to the first face upside down."""
+
+        def embed(self, pixels: np.ndarray, landmarks: Sequence[np.ndarray]) -> np.ndarray:
+            rows = super().embed(pixels, landmarks)
+            return np.full_like(rows, np.nan) if np.array_equal(pixels, crop) else rows
+
+    assert look(bundle, judge=Lost()).troubles == (Cause.STILL_RECOGNISABLE, None)
+
+
 def test_a_face_is_judged_where_the_finder_sees_it(bundle: Bundle) -> None:
     elsewhere = found(0, at=(0.25, 0.25))
 

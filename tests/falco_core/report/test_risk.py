@@ -10,6 +10,7 @@ def test_photos_in_which_the_plan_did_not_hold_come_before_those_in_which_it_did
         risk([check()]),
         risk([check(likeness=0.6)]),
         risk([check(likeness=0.6), check(score=0.3)]),
+        risk([check(), check(quality=0.0)]),
         risk([check(cause=Cause.TOO_SMALL)]),
         risk([check(cause=Cause.STILL_RECOGNISABLE)]),
         risk([check(), check(cause=Cause.MISSED_AT_FIRST)]),
