@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -75,9 +76,8 @@ class Composite:
 def keep(file: Path, made: Iterable[Composite]) -> None:
     """Write composites to an .npz file."""
     rows = [asdict(each) for each in made]
-    np.savez_compressed(  # type: ignore[arg-type]
-        file, **{name: np.stack([np.asarray(row[name]) for row in rows]) for name in rows[0]}
-    )
+    arrays: dict[str, Any] = {name: np.stack([np.asarray(row[name]) for row in rows]) for name in rows[0]}
+    np.savez_compressed(file, **arrays)
 
 
 def kept(file: Path) -> list[Composite]:

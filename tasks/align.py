@@ -10,7 +10,7 @@ from prefect import task
 from falco_core.errors import ProjectError, UnreadablePhoto
 from falco_core.faces.aligned import align_photo
 from falco_core.faces.find import finder_for
-from falco_core.faces.treatment import Limits
+from falco_core.faces.treatment import limits_of
 from falco_core.photos.codec import decode_photo
 from falco_core.photos.digests import photo_files, read_photo
 from falco_core.photos.folder import PHOTO_SUFFIXES, list_photos
@@ -51,13 +51,12 @@ def align_batch(project: Project, entries: list[Entry[PhotoFile]]) -> None:
     """Compute and keep photos."""
     params = project.params.align
     finder = finder_for(best_device(), params.detection_threshold, params.smallest_face)
-    limits = Limits(params.smallest_replaced, params.most_turned, params.most_covered)
     items = []
     for entry in entries:
         data = read_photo(project.photos, entry.job.photo, entry.job.sha256)
         try:
             photo = decode_photo(data, max_pixels=params.max_pixels)
-            row = align_photo(photo, finder, limits, project.spec.resolution, name=entry.id[:16])
+            row = align_photo(photo, finder, limits_of(params), project.spec.resolution, name=entry.id[:16])
         except UnreadablePhoto as error:
             row = AlignedPhoto(0, 0, error.reason, error.detail)
         except Exception as error:

@@ -5,26 +5,23 @@ in: data/faces, data/inversions, data/fakes, data/pairs    out: data/anonymized 
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from prefect import task
 
-from falco_core.anonymize.attempts import Faces, Solved
-from falco_core.anonymize.faces import anonymize_faces
+from falco_core.anonymize.attempts import Faces
+from falco_core.anonymize.faces import anonymize_faces, anonymized_row
 from falco_core.anonymize.pool import fake_bucket, fake_id
-from falco_core.faces.align import landmarks_in_crop
-from falco_core.faces.aligned import crops_of, masks_of
+from falco_core.faces.aligned import crops_of, masks_of, shares_of
 from falco_core.judges.roles import KIND_JUDGE
 from falco_core.judges.seen import reference
-from falco_core.photos.codec import png_of
 from falco_core.project.folder import Project
 from falco_core.project.stages import ANONYMIZED, FACES, FAKES, INVERSIONS, PAIRS, stage_named
 from falco_core.project.work import Entry
-from falco_core.reasons import Cause
 from falco_core.store.bucket import Kept
-from falco_core.store.rows import AlignedPhoto, Anonymized, AttemptRow, Fake, FoundFaceRow, Inversion, Pairing
+from falco_core.store.rows import AlignedPhoto, Anonymized, Fake, FoundFaceRow, Inversion, Pairing
 from tasks.batches import Execute, KeyedStage, StageReport
 from tasks.judging import gates_in, judges_of, roles_of
 
@@ -57,7 +54,7 @@ def run(project: Project, execute: Execute) -> StageReport:
         for photo in faces.read(bucket):
             for index, row in enumerate(photo.row.faces):
                 if row.cause is None:
-                    fakes, gate, shares = fakes_of[row.face], gates[row.face], _shares(row)
+                    fakes, gate, shares = fakes_of[row.face], gates[row.face], _flat_shares(row)
                     item = item_of[row.face]
                     seen = tuple(item.digests[reference(judge)] for judge in gate)
                     codes = (item.digests["codes"], *(code_of_fake[fake] for fake in fakes))
@@ -78,15 +75,8 @@ def anonymize_batch(project: Project, entries: list[Entry[Face]]) -> None:
     """Compute and keep faces."""
     gates = [judges_of(project, entry.job.gate) for entry in entries]
     solved = anonymize_faces(project.bundle(), project.params, _batch(project, entries), gates)
-    items = [Kept(entry.id, entry.key, _row(result)) for entry, result in zip(entries, solved, strict=True)]
+    items = [Kept(entry.id, entry.key, anonymized_row(result)) for entry, result in zip(entries, solved, strict=True)]
     project.kept(STAGE, Anonymized, ()).add(items)
-
-
-def _row(result: Solved) -> Anonymized:
-    attempts = tuple(AttemptRow(**asdict(attempt)) for attempt in result.attempts)
-    # A face that failed is drawn and counted before it is concealed, unless nothing can be drawn.
-    crop = b"" if result.cause == Cause.NOT_FINITE else png_of(result.crop)
-    return Anonymized(attempts, crop, {"codes": result.code})
 
 
 def _batch(project: Project, entries: list[Entry[Face]]) -> Faces:
@@ -134,10 +124,8 @@ def _fake_codes(project: Project, numbers: set[int]) -> dict[int, np.ndarray]:
     return found
 
 
-def _shares(row: FoundFaceRow) -> tuple[float, ...]:
-    """The landmarks [5, 2] as shares of the crop quad's sides."""
-    points, quad = (np.asarray(flat).reshape(-1, 2) for flat in (row.landmarks, row.quad))
-    return tuple(float(share) for share in landmarks_in_crop(points, quad, 1).ravel().round(6))
+def _flat_shares(row: FoundFaceRow) -> tuple[float, ...]:
+    return tuple(shares_of(row).ravel().tolist())
 
 
 KEYED = KeyedStage(STAGE, ANONYMIZED, Anonymized, anonymize_batch)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from prefect import task
 
-from falco_core.anonymize.pool import PER_BUCKET, draw_fakes, fake_bucket, fake_id
+from falco_core.anonymize.pool import PER_BUCKET, draw_fakes, fake_bucket, fake_id, seed_of
 from falco_core.project.folder import Project
 from falco_core.project.stages import FAKES, stage_named
 from falco_core.project.work import Entry
@@ -27,8 +27,7 @@ def run(project: Project, execute: Execute) -> StageReport:
     def plan(bucket: str) -> Iterator[Entry[Fake]]:
         first = int(bucket) * PER_BUCKET
         for number in range(first, min(first + PER_BUCKET, params.count)):
-            # Every fake has a seed of its own, so a larger pool keeps the smaller one's faces.
-            seed = params.seed * 1_000_003 + number
+            seed = seed_of(params.seed, number)
             yield Entry(fake_id(number), keys.of(seed), Fake(number, seed))
 
     buckets = sorted({fake_bucket(number) for number in range(0, params.count, PER_BUCKET)})

@@ -1,6 +1,7 @@
 """Anonymizing faces with a bundle, as the parameters say."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from functools import lru_cache
 
 from falco_core.anonymize.attempts import Faces, Solved, anonymize
@@ -9,7 +10,10 @@ from falco_core.anonymize.solver import Solver
 from falco_core.bundles.bundle import Bundle
 from falco_core.judges.plausible import Plausibility
 from falco_core.judges.recognisers import Judge
+from falco_core.photos.codec import png_of
 from falco_core.project.params import Params
+from falco_core.reasons import Cause
+from falco_core.store.rows import Anonymized, AttemptRow
 
 
 def anonymize_faces(bundle: Bundle, params: Params, faces: Faces, gates: Sequence[Sequence[Judge]]) -> list[Solved]:
@@ -29,6 +33,14 @@ def anonymize_faces(bundle: Bundle, params: Params, faces: Faces, gates: Sequenc
         min_quality=params.compose.min_quality,
     )
     return anonymize(faces, solver_of, gates, _plausibility(str(bundle.device)), plan)
+
+
+def anonymized_row(result: Solved) -> Anonymized:
+    """What is kept of a face."""
+    attempts = tuple(AttemptRow(**asdict(attempt)) for attempt in result.attempts)
+    # A face that failed is drawn and counted before it is concealed, unless nothing can be drawn.
+    crop = b"" if result.cause == Cause.NOT_FINITE else png_of(result.crop)
+    return Anonymized(attempts, crop, {"codes": result.code})
 
 
 @lru_cache(maxsize=1)

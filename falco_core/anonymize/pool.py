@@ -21,6 +21,11 @@ def fake_bucket(number: int) -> str:
     return f"{number // PER_BUCKET:04d}"
 
 
+def seed_of(pool: int, number: int) -> int:
+    """The seed of a fake: every fake has one of its own, so a larger pool keeps the smaller one's faces."""
+    return pool * 1_000_003 + number
+
+
 def draw_fakes(bundle: Bundle, seeds: Sequence[int], truncation: float) -> list[dict[str, np.ndarray]]:
     """A generated face per seed: codes [L, D], and its embedding [E] per pairing space."""
     generator = bundle.generator

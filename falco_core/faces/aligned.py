@@ -56,6 +56,12 @@ def masks_of(photo: AlignedPhoto) -> np.ndarray:
     return mask_of_bytes(_stacked(pixels_of(photo.masks)))
 
 
+def shares_of(face: FoundFaceRow) -> np.ndarray:
+    """A face's landmarks [5, 2] as shares of its crop quad's sides."""
+    points, quad = (np.asarray(flat).reshape(-1, 2) for flat in (face.landmarks, face.quad))
+    return landmarks_in_crop(points, quad, 1).round(6)
+
+
 def _stacked(pixels: np.ndarray) -> np.ndarray:
     return pixels.reshape(-1, pixels.shape[1], *pixels.shape[1:])
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from falco_core.faces.find import FoundFace, is_cut, turned_away
+from falco_core.project.params import AlignParams
 from falco_core.reasons import Cause
 
 SURE_LANDMARKS = 0.8
@@ -23,6 +24,11 @@ class Limits:
     """Of `turned_away`: 0 frontal, 1 profile."""
     most_covered: float
     """Share of the face that something in front of it may hide (`faces.mask.MaskQuality`)."""
+
+
+def limits_of(params: AlignParams) -> Limits:
+    """The limits that the parameters set."""
+    return Limits(params.smallest_replaced, params.most_turned, params.most_covered)
 
 
 def why_concealed(face: FoundFace, shape: tuple[int, ...], covered: float, limits: Limits) -> Cause | None:
