@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from falco_core.errors import FaceError
 from falco_core.faces.align import landmarks_in_crop, sample
-from falco_core.faces.blend import OFFSET, SEAM, Layers, correction, grain
+from falco_core.faces.blend import SEAM, Layers, correction, grain
 from falco_core.faces.mask import core_hull, face_mask, features_mask
 
 WORK = 400
@@ -126,10 +126,11 @@ def _fitted(old: np.ndarray, crop: np.ndarray, places: np.ndarray, where: Where,
         features=_scaled(where.features, scale),
         side=side * scale,
     )
-    change = correction(layers)
+    fit = correction(layers)
+    change = fit.change
     if scale < 1:
         change = cv2.resize(change, old.shape[1::-1], interpolation=cv2.INTER_LINEAR)
-    fitted = (new + OFFSET) * np.exp(change) - OFFSET
+    fitted = fit.applied(new, change)
     seed = int.from_bytes(hashlib.sha256(crop.tobytes()).digest()[:8], "big")
     fitted += grain(old.astype(np.float32), fitted, where.alpha, side=side, seed=seed)[..., None]
     if (np.ptp(old[where.alpha > 0].astype(np.int16), axis=1) == 0).all():
