@@ -58,7 +58,7 @@ MOST_GRAIN = 4.0
 """Standard deviation, per band, of 8-bit values."""
 GRAIN_BANDS = ((0.0, 0.6), (0.6, 1.2), (1.2, 2.4))
 """Between which blurs (standard deviations in pixels) grain is compared; coarser noise is skin."""
-GRAIN_SHARE = 0.8
+GRAIN_SHARE = 0.9
 """Of the old face's: noise is seen sooner than the pores it stands for."""
 GRAIN_FINER = 1 / 100
 """Of the side: what is coarser is not grain, but the face."""
@@ -71,7 +71,7 @@ class Layers:
     """What is blended, at one scale. old, new: float32 [h, w, 3] in 0..255; the others float32 [h, w] in 0..1.
 
     mask: where the old face gives way; face: where `new` is face; core: what is always replaced; features: eyes, brows
-    and mouth; side: pixels of the crop's side.
+    and mouth; jaw: where a beard may grow; side: pixels of the crop's side.
     """
 
     old: np.ndarray
@@ -80,6 +80,7 @@ class Layers:
     face: np.ndarray
     core: np.ndarray
     features: np.ndarray
+    jaw: np.ndarray
     side: float
 
 
@@ -105,7 +106,7 @@ def correction(layers: Layers) -> Correction:
     shown = _filled(new_scale.log(unblown(layers.new, solid)), layers)
     # Light is what lies on skin. Eyes, brows and mouth would darken it where they are, which nobody should learn.
     skin = solid * np.maximum(1 - layers.features, UNLIKE)
-    old_light, new_light = (light_of(each, skin, side) for each in (old, shown))
+    old_light, new_light = (light_of(each, skin, layers.jaw, side) for each in (old, shown))
     light = new_light + _within_reason(old_light - new_light, skin)
     detail = _bounded(shown - new_light, old - old_light, layers, solid)
     fitted = light + _matched(old - old_light, detail, solid, side)

@@ -12,7 +12,7 @@ from torch.nn import functional
 from falco_core.errors import FaceError
 from falco_core.faces.align import landmarks_in_crop, sample
 from falco_core.faces.blend import SEAM, Layers, correction, grain
-from falco_core.faces.mask import core_hull, face_mask, features_mask
+from falco_core.faces.mask import core_hull, face_mask, features_mask, jaw_mask
 
 WORK = 400
 """Pixels of the crop's side at which light and sharpness are compared in larger faces."""
@@ -52,7 +52,8 @@ def paste(pixels: np.ndarray, crop: np.ndarray, *, quad: np.ndarray, landmarks: 
     own = face_mask(crop, landmarks_in_crop(landmarks, quad, crop.shape[0]))[0]
     face = np.maximum(_warped_mask(own, places, side), core)
     old, touched = pixels[rows, columns], alpha > 0
-    fitted = _fitted(old, crop, places, Where(alpha, face, core, features_mask(landmarks, rows, columns)), side)
+    features, jaw = features_mask(landmarks, rows, columns), jaw_mask(landmarks, rows, columns)
+    fitted = _fitted(old, crop, places, Where(alpha, face, core, features, jaw), side)
     blended = old + alpha[..., None] * (fitted - old)
     result[rows, columns][touched] = np.clip(np.rint(blended), 0, 255).astype(np.uint8)[touched]
     region[rows, columns] = touched
@@ -111,6 +112,7 @@ class Where:
     face: np.ndarray
     core: np.ndarray
     features: np.ndarray
+    jaw: np.ndarray
 
 
 def _fitted(old: np.ndarray, crop: np.ndarray, places: np.ndarray, where: Where, side: float) -> np.ndarray:
@@ -124,6 +126,7 @@ def _fitted(old: np.ndarray, crop: np.ndarray, places: np.ndarray, where: Where,
         face=_scaled(where.face, scale),
         core=_scaled(where.core, scale),
         features=_scaled(where.features, scale),
+        jaw=_scaled(where.jaw, scale),
         side=side * scale,
     )
     fit = correction(layers)

@@ -15,10 +15,18 @@ UNLIKE = 0.02
 """Weight in it of what is no plain skin: enough where there is nothing else."""
 HUE = 0.35
 """Log difference of colour beyond which something is no skin of this face."""
-SHADE = 0.35
+SHADE = 0.5
 """Log difference of brightness to a smooth surface through the skin beyond which something is a beard, not a shadow."""
+OF_A_BEARD = 0.002
+"""Weight in the light of such a thing."""
+JAW = 0.1
+"""Weight, in that surface, of where a beard may grow: cheeks, nose and forehead say how the light falls."""
 SURFACE_ROUNDS, SURFACE_SIZE = 6, 48
 """Of fitting that surface, and pixels of the picture in which it is fitted: it has six numbers."""
+STIFF = 0.02
+"""How much the surface resists being bent, so that it stays sound where it is only continued."""
+BOUNDS = (3, 97)
+"""Percentiles of the skin's brightness that the surface keeps to, where it is only continued, too."""
 TOE = 0.12
 """Share of a face's brightness added before the logarithm: 16 of 255 on a usual face, so that black has an end."""
 NOISE_TOE, MOST_TOE = 2.0, 1.0
@@ -74,10 +82,18 @@ def unblown(values: np.ndarray, weight: np.ndarray) -> np.ndarray:
     return np.asarray(np.where(blown, np.maximum(values, meant), values), dtype=np.float32)
 
 
-def light_of(logs: np.ndarray, skin: np.ndarray, side: float) -> np.ndarray:
-    """The light [h, w, 3] on a face of logarithms [h, w, 3] whose skin has the weight `skin` [h, w]."""
+def light_of(logs: np.ndarray, skin: np.ndarray, jaw: np.ndarray, side: float) -> np.ndarray:
+    """The light [h, w, 3] on a face of logarithms [h, w, 3] whose skin has the weight `skin` [h, w].
+
+    jaw: [h, w], 1 where a beard may grow.
+    """
     weight = _of_one_hue(logs, skin)
-    return spread(logs, _of_one_shade(logs.mean(axis=2), weight), LIGHT_BLUR * side)
+    grey = logs.mean(axis=2)
+    # What is smooth is not blurred, which would flatten it towards the edge; the rest of the light is.
+    surface = _surface(grey, weight * (1 - (1 - JAW) * jaw))
+    if (weight > 0.5).sum() >= FEW:
+        weight = weight * np.maximum(np.exp(-(((grey - surface) / SHADE) ** 4)), OF_A_BEARD)
+    return np.asarray(surface[..., None] + spread(logs - surface[..., None], weight, LIGHT_BLUR * side))
 
 
 def _of_one_hue(logs: np.ndarray, weight: np.ndarray) -> np.ndarray:
@@ -90,14 +106,6 @@ def _of_one_hue(logs: np.ndarray, weight: np.ndarray) -> np.ndarray:
     return np.asarray(weight * np.maximum(np.exp(-away / HUE**2), UNLIKE))
 
 
-def _of_one_shade(grey: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """The weight [h, w] without what is much darker or brighter than skin under this light: beards, frames, gloss."""
-    if (weight > 0.5).sum() < FEW:
-        return weight
-    away = (grey - _surface(grey, weight)) ** 2
-    return np.asarray(weight * np.maximum(np.exp(-away / SHADE**2), UNLIKE))
-
-
 def _surface(grey: np.ndarray, weight: np.ndarray) -> np.ndarray:
     """The surface of second order [h, w] through most of a weighted picture, whatever the rest is."""
     height, width = grey.shape
@@ -107,11 +115,14 @@ def _surface(grey: np.ndarray, weight: np.ndarray) -> np.ndarray:
     terms, values = _terms(size[1], size[0]).reshape(-1, 6), (small / np.maximum(heavy, EMPTY)).ravel()
     given = heavy.ravel().astype(np.float64)
     trust, bend = given, np.zeros(6)
+    stiff = np.diag(STIFF * (1e-3 + given.sum()) * np.array([0.0, 0, 0, 1, 1, 1])) + EMPTY * np.eye(6)
     for _ in range(SURFACE_ROUNDS):
         weighted = terms * trust[:, None]
-        bend = np.linalg.solve(weighted.T @ terms + EMPTY * np.eye(6), weighted.T @ values)
+        bend = np.linalg.solve(weighted.T @ terms + stiff, weighted.T @ values)
         trust = given / (1 + ((values - terms @ bend) / (SHADE / 2)) ** 2) ** 2
-    return np.asarray(_terms(height, width) @ bend, dtype=np.float32)
+    known = values[given > 0.5 * float(given.max())]
+    least, most = np.percentile(known, BOUNDS) if len(known) else (-np.inf, np.inf)
+    return np.asarray(np.clip(_terms(height, width) @ bend, least, most), dtype=np.float32)
 
 
 def _terms(height: int, width: int) -> np.ndarray:
