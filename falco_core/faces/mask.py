@@ -192,7 +192,7 @@ def jaw_mask(landmarks: np.ndarray, rows: slice, columns: slice) -> np.ndarray:
     height = float((landmarks[3:].mean(axis=0) - landmarks[:2].mean(axis=0)) @ down)
     x, y = np.arange(columns.start, columns.stop) + 0.5 - nose[0], np.arange(rows.start, rows.stop) + 0.5 - nose[1]
     below = (x[None, :] * down[0] + y[:, None] * down[1]) / max(height, 1e-6)
-    return np.clip(below / JAW_FROM, 0.0, 1.0).astype(np.float32)
+    return np.asarray(np.clip(below / JAW_FROM, 0.0, 1.0), dtype=np.float32)
 
 
 def _sound(points: np.ndarray) -> bool:
