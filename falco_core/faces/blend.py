@@ -48,6 +48,8 @@ ALIKE = 0.45
 """Log difference to a face's light beyond which a pixel outside of the mask is no skin that goes on."""
 FACE_FROM = 0.25
 """From which value of its mask on the new face counts: a soft edge is still face."""
+FACE_LACKS = 0.4
+"""By how much of the mask the new face is less: the width of a soft edge that lies a hundredth of the side off."""
 FILL_MARGIN = 0.04
 """How far inside its outline, as a share of the side, the new face is mixed with what is around it."""
 MOST_BESIDE, STRONGEST = 1.2, 99.8
@@ -58,7 +60,7 @@ MOST_GRAIN = 4.0
 """Standard deviation, per band, of 8-bit values."""
 GRAIN_BANDS = ((0.0, 0.6), (0.6, 1.2), (1.2, 2.4))
 """Between which blurs (standard deviations in pixels) grain is compared; coarser noise is skin."""
-GRAIN_SHARE = 0.9
+GRAIN_SHARE = 0.8
 """Of the old face's: noise is seen sooner than the pores it stands for."""
 GRAIN_FINER = 1 / 100
 """Of the side: what is coarser is not grain, but the face."""
@@ -152,7 +154,8 @@ def _within_reason(change: np.ndarray, weight: np.ndarray) -> np.ndarray:
 def _filled(new: np.ndarray, layers: Layers) -> np.ndarray:
     """The new picture; what of its hair and background would be pasted is painted over by the skin that ends there."""
     sure = layers.face > FACE_FROM
-    missing = (layers.mask > FACE_FROM) & ~sure
+    missing = layers.mask - layers.face > FACE_LACKS
+    sure &= ~missing
     if sure.sum() < FEW or not missing.any():
         return new
     margin = FILL_MARGIN * layers.side
