@@ -72,7 +72,7 @@ _MAKING: tuple[Stage, ...] = (
     ),
     Stage(
         name="anonymize",
-        version=2,
+        version=3,
         reads=(FACES, INVERSIONS, FAKES, PAIRS),
         writes=(ANONYMIZED,),
         params=(
@@ -91,7 +91,7 @@ _MAKING: tuple[Stage, ...] = (
     ),
     Stage(
         name="compose",
-        version=3,
+        version=4,
         reads=(PHOTOS, FACES, INVERSIONS, ANONYMIZED),
         writes=(COMPOSED,),
         params=(*_FINDING, "compose.otherwise", "compose.suspicion", *_JUDGING),
