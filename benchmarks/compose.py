@@ -1,9 +1,11 @@
 """What pasting a face costs, how well an untouched one comes back, how it ends at its edge, and what its light tells.
 
-    python -m benchmarks.compose --json benchmarks/compose.json
+    python -m benchmarks.compose --photos /work/shared/photos --json benchmarks/compose.json
+    python -m benchmarks.compose --photos /work/shared/photos --blind /tmp/blind
 
-Faces are those of the demo photos. New ones are made by the shipped mini bundle (a face's code with another's middle
-layers) and, for sharp ones, by taking another demo face as it is. One thread. Each cost in a process of its own.
+Faces are those of the demo photos, of a folder's photos and of rendered scenes. New ones are made by the shipped mini
+bundle (a face's code with another's middle layers); sharp ones are another face as it is or, in scenes, rendered. One
+thread. Each cost in a process of its own. A blind sheet with faces of photos belongs outside of the repository.
 """
 
 import argparse
@@ -12,7 +14,6 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
-from importlib.resources import files
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -20,41 +21,18 @@ import cv2
 import numpy as np
 import torch
 
+from benchmarks.compose_faces import LIGHTS, SIZE, Face, demo_faces, folder_faces, mixed, scaled, scene_faces
+from benchmarks.compose_sheet import write_blind
 from falco_core.bundles.bundle import Bundle, load_bundle
-from falco_core.faces.align import crop_quad, extract_crop, landmarks_in_crop
+from falco_core.faces.align import extract_crop, landmarks_in_crop
 from falco_core.faces.compose import Pasted, paste
-from falco_core.faces.detect import Detector
-from falco_core.faces.mask import face_mask
-from falco_core.photos.codec import decode_photo
-from falco_core.photos.tensors import to_pixels, to_tensor
+from falco_core.faces.mask import face_mask, features_mask, jaw_mask
+from falco_core.photos.tensors import to_tensor
 
-SIZE = 256
-EDGE = 0.06
-"""Width of the rim along a mask's edge in which gradients are compared, as a share of the crop's side."""
-
-
-@dataclass(frozen=True)
-class Face:
-    """A face of a demo photo: pixels uint8 [H, W, 3], landmarks [5, 2], quad [4, 2]."""
-
-    photo: str
-    pixels: np.ndarray
-    landmarks: np.ndarray
-    quad: np.ndarray
-
-    @property
-    def side(self) -> float:
-        """Pixels of the crop's side."""
-        return float(np.linalg.norm(self.quad[1] - self.quad[0]))
-
-    def crop(self, size: int) -> np.ndarray:
-        """The aligned original."""
-        return extract_crop(self.pixels, self.quad, size)
-
-    def pasted(self, crop: np.ndarray) -> Pasted:
-        """The photo with another face."""
-        mask, _ = face_mask(self.crop(SIZE), landmarks_in_crop(self.landmarks, self.quad, SIZE))
-        return paste(self.pixels, crop, quad=self.quad, landmarks=self.landmarks, mask=mask)
+EDGE = 0.012
+"""Half width of the ring along a mask's edge in which gradients are compared, as a share of the crop's side."""
+SCENES, LIT_SCENES = 30, 12
+SEED = 17
 
 
 @dataclass(frozen=True)
@@ -69,15 +47,36 @@ class Cost:
 
 @dataclass(frozen=True)
 class Quality:
-    """Means over the faces. Round trips in units of 1/255; edges relative to the same place of the original photo."""
+    """Means over a group's faces.
 
+    Round trips of the untouched crop, in units of 1/255 within the region: taken at the face's own size, at 1024 px, at
+    128 px of a face made so small that this is its own size, and at 128 px of the face as it is (`lost_128`: what is
+    lost of that by the resampling alone). Edges: mean gradient across the mask's edge over that of the original.
+    """
+
+    group: str
     faces: int
     covered_most: float
     round_trip_own_size: float
+    round_trip_1024: float
+    round_trip_of_128: float
     round_trip_128: float
+    lost_128: float
     changed_outside: int
     edge_mini: float
     edge_sharp: float
+
+
+@dataclass(frozen=True)
+class Lit:
+    """Brightness of the new skin (forehead, cheeks, nose) over the old one's in scenes of a light: mean and range.
+
+    sharp: of rendered new faces in usual light; mini: of the mini bundle's, which sees the dark crop.
+    """
+
+    light: str
+    sharp: tuple[float, float, float]
+    mini: tuple[float, float, float]
 
 
 @dataclass(frozen=True)
@@ -93,50 +92,89 @@ class Told:
     rank1: float
 
 
-def measure(*, quick: bool) -> tuple[list[Cost], Quality, list[Told]]:
+@dataclass(frozen=True)
+class Measured:
+    """All figures."""
+
+    costs: list[Cost]
+    quality: list[Quality]
+    light: list[Lit]
+    told: list[Told]
+
+
+def measure(photos: Path | None, *, quick: bool) -> Measured:
     """All figures; quick: fewer sizes and faces."""
     sides = (100, 300) if quick else (100, 300, 500, 800, 3000)
-    faces = demo_faces()[: 4 if quick else None]
-    costs = [_apart(_cost, faces[0], side) for side in sides]
+    groups = _groups(photos, quick=quick)
+    costs = [_apart(_cost, groups["demo"][0], side) for side in sides]
     bundle = load_bundle("mini")
-    return costs, quality(faces, bundle), told(faces, bundle)
-
-
-def demo_faces() -> list[Face]:
-    """The faces that the detector finds in the demo photos."""
-    detector, faces = Detector(device="cpu"), []
-    for path in sorted((files("falco_core") / "rendered" / "demo_photos").iterdir(), key=lambda each: each.name):
-        if path.name.endswith((".jpg", ".png")):
-            pixels = decode_photo(path.read_bytes(), max_pixels=10**8).pixels
-            for found in detector.detect(pixels):
-                faces.append(Face(path.name, pixels, found.landmarks, crop_quad(found.landmarks)))
-    return faces
-
-
-def quality(faces: Sequence[Face], bundle: Bundle) -> Quality:
-    """How well faces come back and how new ones end."""
-    covered = [face_mask(f.crop(SIZE), landmarks_in_crop(f.landmarks, f.quad, SIZE))[1].covered for f in faces]
-    own = [_difference(face, face.pasted(face.crop(round(face.side)))) for face in faces]
-    small = [_difference(face, face.pasted(face.crop(128)))[0] for face in faces]
-    strangers = [faces[(index + 5) % len(faces)].crop(SIZE) for index in range(len(faces))]
-    return Quality(
-        faces=len(faces),
-        covered_most=round(max(covered), 3),
-        round_trip_own_size=_mean([inside for inside, _ in own]),
-        round_trip_128=_mean(small),
-        changed_outside=sum(outside for _, outside in own),
-        edge_mini=_mean([_edge(f, f.pasted(crop)) for f, crop in zip(faces, mixed(faces, bundle), strict=True)]),
-        edge_sharp=_mean([_edge(face, face.pasted(crop)) for face, crop in zip(faces, strangers, strict=True)]),
+    return Measured(
+        costs=costs,
+        quality=[quality(name, faces, bundle) for name, faces in groups.items()],
+        light=[lit(light.name, list(scene_faces(3 if quick else LIT_SCENES, light)), bundle) for light in LIGHTS],
+        told=told(groups["demo"], bundle),
     )
 
 
-def mixed(faces: Sequence[Face], bundle: Bundle) -> np.ndarray:
-    """The bundle's picture of each face with another's middle layers: uint8 [N, R, R, 3]."""
-    first, last = bundle.spec.optimize_layers
-    with torch.inference_mode():
-        codes = torch.cat([bundle.encoder(to_tensor(face.crop(bundle.spec.resolution))) for face in faces])
-        codes[:, first:last] = codes.roll(5, dims=0)[:, first:last]
-        return to_pixels(torch.cat([bundle.generator.synthesize(code[None]) for code in codes]))
+def _groups(photos: Path | None, *, quick: bool) -> dict[str, list[Face]]:
+    most = 4 if quick else None
+    groups = {"demo": demo_faces()[:most], "scenes": list(scene_faces(most or SCENES, LIGHTS[0]))}
+    return groups | ({"photos": folder_faces(photos)[:most]} if photos else {})
+
+
+def blind(photos: Path | None, folder: Path, *, quick: bool) -> None:
+    """Write the blind sheet of all groups; every second scene has a sharp new face."""
+    bundle = load_bundle("mini")
+    faces: list[Face] = []
+    crops: list[np.ndarray] = []
+    for group in _groups(photos, quick=quick).values():
+        faces += group
+        made = zip(group, mixed(group, bundle), strict=True)
+        crops += [crop if face.sharp is None or number % 2 else face.sharp for number, (face, crop) in enumerate(made)]
+    write_blind(faces, crops, folder, seed=SEED)
+
+
+def quality(name: str, faces: Sequence[Face], bundle: Bundle) -> Quality:
+    """How well faces come back and how new ones end."""
+    covered = [face_mask(f.crop(SIZE), landmarks_in_crop(f.landmarks, f.quad, SIZE))[1].covered for f in faces]
+    own = [_difference(face, face.pasted(face.crop(round(face.side)))) for face in faces]
+    small = [scaled(face, 128) for face in faces]
+    strangers = [faces[(index + 5) % len(faces)].crop(SIZE) for index in range(len(faces))]
+    sharp = [s if f.sharp is None else f.sharp for f, s in zip(faces, strangers, strict=True)]
+    return Quality(
+        group=name,
+        faces=len(faces),
+        covered_most=round(max(covered), 3),
+        round_trip_own_size=_mean([inside for inside, _ in own]),
+        round_trip_1024=_mean([_difference(face, face.pasted(face.crop(1024)))[0] for face in faces]),
+        round_trip_of_128=_mean([_difference(face, face.pasted(face.crop(128)))[0] for face in small]),
+        round_trip_128=_mean([_difference(face, face.pasted(face.crop(128)))[0] for face in faces]),
+        lost_128=_mean([_lost(face, 128) for face in faces]),
+        changed_outside=sum(outside for _, outside in own),
+        edge_mini=_mean([_edge(f, f.pasted(crop)) for f, crop in zip(faces, mixed(faces, bundle), strict=True)]),
+        edge_sharp=_mean([_edge(face, face.pasted(crop)) for face, crop in zip(faces, sharp, strict=True)]),
+    )
+
+
+def lit(name: str, faces: Sequence[Face], bundle: Bundle) -> Lit:
+    """How bright new faces are in a light."""
+    made = mixed(faces, bundle)
+    sharp = [_brightness(face, face.pasted(face.sharp)) for face in faces if face.sharp is not None]
+    mini = [_brightness(face, face.pasted(crop)) for face, crop in zip(faces, made, strict=True)]
+    return Lit(name, _with_range(sharp), _with_range(mini))
+
+
+def _with_range(values: Sequence[float]) -> tuple[float, float, float]:
+    return _mean(values), round(min(values), 3), round(max(values), 3)
+
+
+def _brightness(face: Face, pasted: Pasted) -> float:
+    """Mean brightness of the new skin over that of the old: forehead, cheeks and nose, where no beard grows."""
+    whole = slice(0, face.pixels.shape[0]), slice(0, face.pixels.shape[1])
+    apart = (features_mask(face.landmarks, *whole) > 0) | (jaw_mask(face.landmarks, *whole) > 0)
+    inside = cv2.erode(pasted.region.astype(np.uint8), np.ones((3, 3)), iterations=round(0.05 * face.side))
+    skin = (inside > 0) & ~apart
+    return float(pasted.pixels[skin].mean() / face.pixels[skin].mean())
 
 
 def told(faces: Sequence[Face], bundle: Bundle) -> list[Told]:
@@ -172,15 +210,24 @@ def _difference(face: Face, pasted: Pasted) -> tuple[float, int]:
     return float(difference[pasted.region].mean()), int((difference[~pasted.region] > 0).sum())
 
 
+def _lost(face: Face, size: int) -> float:
+    """What a crop of `size` pixels has lost of the face itself, sampled at its own size, within its region."""
+    side, own = round(face.side), face.crop(round(face.side))
+    region = extract_crop(face.pasted(own).region[..., None].repeat(3, 2).astype(np.uint8) * 255, face.quad, side)
+    back = cv2.resize(face.crop(size), (side, side), interpolation=cv2.INTER_CUBIC)
+    return float(np.abs(back.astype(int) - own)[region[..., 0] > 127].mean())
+
+
 def _edge(face: Face, pasted: Pasted) -> float:
-    """Mean gradient along the mask's edge, relative to the original's."""
-    depth = cv2.distanceTransform(pasted.region.astype(np.uint8), cv2.DIST_L2, 5)
-    rim = pasted.region & (depth < EDGE * face.side)
+    """Mean gradient across the mask's edge, relative to the original's."""
+    region, reach = pasted.region.astype(np.uint8), max(1, round(EDGE * face.side))
+    element = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
+    ring = (cv2.dilate(region, element) > 0) & (cv2.erode(region, element) == 0)
     slopes = []
     for pixels in (pasted.pixels, face.pixels):
         grey = pixels.astype(np.float32).mean(axis=2)
         x, y = cv2.Sobel(grey, cv2.CV_32F, 1, 0), cv2.Sobel(grey, cv2.CV_32F, 0, 1)
-        slopes.append(float(np.hypot(x, y)[rim].mean()))
+        slopes.append(float(np.hypot(x, y)[ring].mean()))
     return slopes[0] / slopes[1]
 
 
@@ -191,7 +238,7 @@ def _mean(values: Sequence[float] | np.ndarray) -> float:
 def _cost(face: Face, side: int) -> Cost:
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
-    small, face = _scaled(face, 100), _scaled(face, side)
+    small, face = scaled(face, 100), scaled(face, side)
     small.pasted(small.crop(SIZE))  # what is loaded once does not count
     crop, inside = face.crop(SIZE), landmarks_in_crop(face.landmarks, face.quad, SIZE)
     mask, _ = face_mask(crop, inside)
@@ -202,12 +249,6 @@ def _cost(face: Face, side: int) -> Cost:
     peak = _status_mb("VmHWM") - before
     masked = [_seconds(lambda: face_mask(crop, inside)) for _ in range(3)]
     return Cost(side, round(min(masked), 3), round(min(seconds), 3), round(peak))
-
-
-def _scaled(face: Face, side: int) -> Face:
-    scale = side / face.side
-    pixels = np.asarray(cv2.resize(face.pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC))
-    return Face(face.photo, pixels, face.landmarks * scale, face.quad * scale)
 
 
 def _seconds(work: Callable[[], object]) -> float:
@@ -227,26 +268,22 @@ def _apart(work: Callable[[Face, int], Cost], face: Face, side: int) -> Cost:
 
 
 def main() -> None:
-    """Measure and print; write JSON if asked to."""
+    """Measure and print, or write a blind sheet."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--json", type=Path)
-    parser.add_argument("--quick", action="store_true", help="two sizes and four faces")
+    parser.add_argument("--photos", type=Path, metavar="FOLDER", help="measure its photos, too")
+    parser.add_argument("--blind", type=Path, metavar="FOLDER", help="write sheets of unlabelled pairs and their key")
+    parser.add_argument("--quick", action="store_true", help="two sizes and few faces")
     chosen = parser.parse_args()
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
-    costs, seen, tales = measure(quick=chosen.quick)
-    for cost in costs:
-        print(
-            f"{cost.side:5} px  mask {cost.mask_seconds:.3f} s  paste {cost.paste_seconds:.3f} s  {cost.megabytes} MB"
-        )
-    print(seen, *tales, sep="\n")
+    if chosen.blind:
+        blind(chosen.photos, chosen.blind, quick=chosen.quick)
+        return
+    figures = measure(chosen.photos, quick=chosen.quick)
+    print(*figures.costs, *figures.quality, *figures.light, *figures.told, sep="\n")
     if chosen.json:
-        result = {
-            "costs": [asdict(cost) for cost in costs],
-            "quality": asdict(seen),
-            "told": [asdict(tale) for tale in tales],
-        }
-        chosen.json.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+        chosen.json.write_text(json.dumps(asdict(figures), indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
 """Making a new face look as if it belonged: light, contrast, sharpness and grain of the old one, nothing else of it.
 
 Everything happens in the logarithm of the pixel values, where light is added, not multiplied. What is taken from the
-old face: its low frequencies (light and skin tone, blurred over a ninth of the crop), and a few numbers (how strong
-each band of detail is, how much colour the detail has, how much grain). No detail of it is ever used as a picture.
-The constants are those of a trial on photos, looked at by eye (docs/composing.md).
+old face: its low frequencies (light and skin tone, blurred over a ninth of the crop: `light.py`), and a few numbers
+(how strong each band of detail is, how much colour the detail has, how much grain). No detail of it is ever used as a
+picture. The constants are those of a trial on photos, looked at by eye (docs/composing.md).
 """
 
 import math
@@ -12,29 +12,44 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-OFFSET = 16.0
-"""Added to 8-bit values before the logarithm, so that grain in the dark does not count as contrast."""
-LIGHT_BLUR = 1 / 9
-"""Standard deviation of the blur that leaves of a face its light, as a share of the crop's side."""
-UNLIKE = 0.02
-"""Weight in it of what is no plain skin: enough where there is nothing else."""
-HUE = 0.35
-"""Log difference of colour beyond which something is no skin of this face."""
-LIGHT_RATIO = (0.4, 2.5)
-"""Within which the new face's light is changed, apart from its mean brightness."""
-FINE_GAIN, COARSE_GAIN = (0.7, 2.0), (0.85, 1.2)
+from falco_core.faces.light import (
+    EMPTY,
+    FEW,
+    LIGHT_BLUR,
+    UNLIKE,
+    Scale,
+    blurred,
+    disc,
+    gauss,
+    light_of,
+    noise_level,
+    scales,
+    spread,
+    unblown,
+)
+
+LIGHT_RATIO = (0.2, 4.0)
+"""Within which the new face's light is changed, apart from its mean colour."""
+FINE_GAIN, COARSE_GAIN = (0.3, 2.0), (0.7, 1.2)
 """Within which detail is weakened or strengthened, below and above COARSE of the side."""
 COARSE = 1 / 28
 COLOUR_GAIN = 1.25
 """At most so much more colour in the details; at least none, for grey photos."""
 EXTREMES = (0.1, 99.5)
 """Percentiles of the old face's detail beyond which nothing is strengthened: eyes would glow."""
+GLARE, GLARE_OF_OLD = 0.45, 1.4
+"""Log difference to the skin beyond which nothing in the new face is brighter, and the same as a multiple of the old
+face's brightest detail, if that is more: white teeth are 0.4 on fair skin, 0.9 on dark."""
+MOST_TINT = 0.6
+"""Log difference of a colour channel to the others beyond which detail has no more colour: green frames have 0.5."""
 SEAM = 0.035
 """Standard deviation over which the colours meet at the mask's edge, as a share of the side."""
 ALIKE = 0.45
 """Log difference to a face's light beyond which a pixel outside of the mask is no skin that goes on."""
 FACE_FROM = 0.25
 """From which value of its mask on the new face counts: a soft edge is still face."""
+FACE_LACKS = 0.4
+"""By how much of the mask the new face is less: the width of a soft edge that lies a hundredth of the side off."""
 FILL_MARGIN = 0.04
 """How far inside its outline, as a share of the side, the new face is mixed with what is around it."""
 MOST_BESIDE, STRONGEST = 1.2, 99.8
@@ -51,11 +66,6 @@ GRAIN_FINER = 1 / 100
 """Of the side: what is coarser is not grain, but the face."""
 GRAIN_WINDOW = 512
 """Pixels of the square in the middle of a face in which grain is measured: enough, and quick in huge faces."""
-WEAKEST, WEAKEST_OF_NOISE = 20, 0.2533
-"""Percentile of a band's absolute values that is grain, and what it is in noise of standard deviation 1."""
-FEW = 16
-"""Pixels without which nothing can be measured."""
-EMPTY = 1e-4
 
 
 @dataclass(frozen=True)
@@ -63,7 +73,7 @@ class Layers:
     """What is blended, at one scale. old, new: float32 [h, w, 3] in 0..255; the others float32 [h, w] in 0..1.
 
     mask: where the old face gives way; face: where `new` is face; core: what is always replaced; features: eyes, brows
-    and mouth; side: pixels of the crop's side.
+    and mouth; jaw: where a beard may grow; side: pixels of the crop's side.
     """
 
     old: np.ndarray
@@ -72,22 +82,37 @@ class Layers:
     face: np.ndarray
     core: np.ndarray
     features: np.ndarray
+    jaw: np.ndarray
     side: float
 
 
-def correction(layers: Layers) -> np.ndarray:
-    """What to add to log(new + OFFSET) so that it fits: float32 [h, w, 3]."""
+@dataclass(frozen=True)
+class Correction:
+    """How to change a new face so that it fits: what to add to its logarithm [h, w, 3], and the two faces' scales."""
+
+    change: np.ndarray
+    old: Scale
+    new: Scale
+
+    def applied(self, new: np.ndarray, change: np.ndarray) -> np.ndarray:
+        """The new face [h, w, 3] (8-bit values) as it fits; change: `self.change` at its size."""
+        return self.old.values(self.new.log(new) + change)
+
+
+def correction(layers: Layers) -> Correction:
+    """What makes the new face fit."""
     side = layers.side
-    old, new = np.log(layers.old + OFFSET), np.log(layers.new + OFFSET)
     solid = _solid(layers.mask, side)
-    shown = _filled(new, layers)
+    old_scale, new_scale = scales(layers.old, layers.new, solid)
+    old, new = old_scale.log(unblown(layers.old, solid)), new_scale.log(layers.new)
+    shown = _filled(new_scale.log(unblown(layers.new, solid)), layers)
     # Light is what lies on skin. Eyes, brows and mouth would darken it where they are, which nobody should learn.
     skin = solid * np.maximum(1 - layers.features, UNLIKE)
-    old_light, new_light = (_spread(each, _of_one_hue(each, skin), LIGHT_BLUR * side) for each in (old, shown))
+    old_light, new_light = (light_of(each, skin, layers.jaw, side) for each in (old, shown))
     light = new_light + _within_reason(old_light - new_light, skin)
     detail = _bounded(shown - new_light, old - old_light, layers, solid)
     fitted = light + _matched(old - old_light, detail, solid, side)
-    return np.asarray(fitted + _seam(old, fitted, old_light, layers) - new)
+    return Correction(fitted + _seam(old, fitted, old_light, layers) - new, old_scale, new_scale)
 
 
 def grain(old: np.ndarray, fitted: np.ndarray, mask: np.ndarray, *, side: float, seed: int) -> np.ndarray:
@@ -99,7 +124,7 @@ def grain(old: np.ndarray, fitted: np.ndarray, mask: np.ndarray, *, side: float,
     result: np.ndarray = np.zeros(mask.shape, dtype=np.float32)
     # Coarse to fine: a band's noise reaches into the finer ones.
     for fine, wide in reversed(bands):
-        wanted, there = (_level(_band(each, fine, wide), inside) for each in (old_grey, new_grey))
+        wanted, there = (noise_level(_band(each, fine, wide), inside) for each in (old_grey, new_grey))
         made = float(_band(result[window], fine, wide).std())
         missing = min(GRAIN_SHARE * wanted, MOST_GRAIN) ** 2 - there**2 - made**2
         if missing > 0:
@@ -109,29 +134,19 @@ def grain(old: np.ndarray, fitted: np.ndarray, mask: np.ndarray, *, side: float,
 
 
 def _band(values: np.ndarray, fine: float, wide: float) -> np.ndarray:
-    return np.asarray(_gauss(values, fine) - _gauss(values, wide))
+    return np.asarray(gauss(values, fine) - gauss(values, wide))
 
 
 def _solid(mask: np.ndarray, side: float) -> np.ndarray:
     """Where a face is safely itself: the mask without its soft edge, so that nothing from outside counts."""
     full = (mask > 0.98).astype(np.uint8)
-    solid = cv2.erode(full, _disc(side / 64), borderType=cv2.BORDER_CONSTANT, borderValue=1).astype(np.float32)
+    solid = cv2.erode(full, disc(side / 64), borderType=cv2.BORDER_CONSTANT, borderValue=1).astype(np.float32)
     return np.asarray(solid if solid.sum() >= FEW else np.maximum(full.astype(np.float32), EMPTY))
 
 
-def _of_one_hue(values: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """The weight [h, w] without what differs in hue from most of it: things in front of a face have their own."""
-    hue = values - values.mean(axis=2, keepdims=True)
-    inside = weight > 0.5
-    if inside.sum() < FEW:
-        return weight
-    away = ((hue - np.median(hue[inside], axis=0)) ** 2).sum(axis=2)
-    return np.asarray(weight * np.maximum(np.exp(-away / HUE**2), UNLIKE))
-
-
 def _within_reason(change: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """A change of light [h, w, 3] whose places and colours differ from its mean within LIGHT_RATIO only."""
-    mean = float((change.mean(axis=2) * weight).sum()) / max(float(weight.sum()), EMPTY)
+    """A change of light [h, w, 3] whose places differ from its mean, of each channel, within LIGHT_RATIO only."""
+    mean = (change * weight[..., None]).sum(axis=(0, 1)) / max(float(weight.sum()), EMPTY)
     least, most = (math.log(ratio) for ratio in LIGHT_RATIO)
     return np.asarray(mean + np.clip(change - mean, least, most))
 
@@ -139,16 +154,17 @@ def _within_reason(change: np.ndarray, weight: np.ndarray) -> np.ndarray:
 def _filled(new: np.ndarray, layers: Layers) -> np.ndarray:
     """The new picture; what of its hair and background would be pasted is painted over by the skin that ends there."""
     sure = layers.face > FACE_FROM
-    missing = (layers.mask > FACE_FROM) & ~sure
+    missing = layers.mask - layers.face > FACE_LACKS
+    sure &= ~missing
     if sure.sum() < FEW or not missing.any():
         return new
     margin = FILL_MARGIN * layers.side
     weight = np.clip(_depth(sure) / margin - 1, EMPTY, 1) * sure
-    fill = _spread(new, weight, layers.side / 8)
+    fill = spread(new, weight, layers.side / 8)
     for share in (1 / 16, 1 / 32, 1 / 64):
-        near = _blurred(new, weight, share * layers.side)
+        near = blurred(new, weight, share * layers.side)
         fill = (near[..., :-1] + 0.02 * fill) / (near[..., -1:] + 0.02)
-    kept = _gauss(np.clip(_depth(~missing) / margin, 0, 1), margin / 3)[..., None]
+    kept = gauss(np.clip(_depth(~missing) / margin, 0, 1), margin / 3)[..., None]
     return np.asarray(kept * new + (1 - kept) * fill)
 
 
@@ -163,7 +179,7 @@ def _bounded(new: np.ndarray, old: np.ndarray, layers: Layers, solid: np.ndarray
     if beside.sum() < FEW:
         return new
     most = MOST_BESIDE * float(np.percentile(np.abs(old[beside]), STRONGEST)) + EMPTY
-    free = _gauss(cv2.dilate(layers.core, _disc(layers.side / 25)), layers.side / 50)
+    free = gauss(cv2.dilate(layers.core, disc(layers.side / 25)), layers.side / 50)
     free = np.where(layers.mask < OUTSIDE, 1.0, free)[..., None]
     return np.asarray(free * new + (1 - free) * np.clip(new, -most, most))
 
@@ -174,19 +190,27 @@ def _matched(old: np.ndarray, new: np.ndarray, solid: np.ndarray, side: float) -
     tint = new - new_grey[..., None]
     colour = min(_ratio(old - old_grey[..., None], tint, solid[..., None]), COLOUR_GAIN)
     fitted, sigma = new_grey.copy(), 0.7
-    soft = _gauss(solid, side / 64)
+    soft = gauss(solid, side / 64)
     old_rest, new_rest = old_grey, new_grey
     while sigma < LIGHT_BLUR * side / 2:
         # What lies outside of the face must not count, not even through a blur.
-        share = _gauss(solid, sigma) + EMPTY
-        old_next, new_next = (_gauss(each * solid, sigma) / share for each in (old_grey, new_grey))
+        share = gauss(solid, sigma) + EMPTY
+        old_next, new_next = (gauss(each * solid, sigma) / share for each in (old_grey, new_grey))
         gain = _gain(old_rest - old_next, new_rest - new_next, solid, coarse=sigma > COARSE * side)
         fitted += (gain - 1) * soft * (new_rest - new_next)
         old_rest, new_rest, sigma = old_next, new_next, sigma * 2
     if (solid > 0.5).sum() >= FEW:
         least, most = (float(each) for each in np.percentile(old_grey[solid > 0.5], EXTREMES))
         fitted = np.clip(fitted, np.minimum(new_grey, least), np.maximum(new_grey, most))
-    return np.asarray(fitted[..., None] + colour * tint)
+        fitted = _without_glare(fitted, max(GLARE, GLARE_OF_OLD * most))
+    return np.asarray(fitted[..., None] + np.clip(colour * tint, -MOST_TINT, MOST_TINT))
+
+
+def _without_glare(detail: np.ndarray, most: float) -> np.ndarray:
+    """Detail that ends softly below `most`: from 0.85 of it on it rises ever more slowly."""
+    knee = 0.85 * most
+    over = np.maximum(detail - knee, 0)
+    return np.asarray(np.minimum(detail, knee) + (most - knee) * np.tanh(over / (most - knee)))
 
 
 def _gain(old: np.ndarray, new: np.ndarray, solid: np.ndarray, *, coarse: bool) -> float:
@@ -196,7 +220,15 @@ def _gain(old: np.ndarray, new: np.ndarray, solid: np.ndarray, *, coarse: bool) 
     if inside.sum() >= FEW:
         floors = [float(np.median(np.abs(each[inside]))) for each in (old, new)]
         most = min(most, max(1.0, floors[0] / (floors[1] + EMPTY)))
-    return float(np.clip(_ratio(old, new, solid), least, most))
+    return float(np.clip(_without_grain(old, inside) / max(_without_grain(new, inside), EMPTY), least, most))
+
+
+def _without_grain(band: np.ndarray, inside: np.ndarray) -> float:
+    """How strong a band (root mean square) is where grain is taken out of it: features, not noise, set a contrast."""
+    if not inside.any():
+        return 1.0
+    power = float((band[inside] ** 2).mean())
+    return math.sqrt(max(power - noise_level(band, inside) ** 2, power / 10))
 
 
 def _ratio(old: np.ndarray, new: np.ndarray, weight: np.ndarray) -> float:
@@ -208,42 +240,11 @@ def _ratio(old: np.ndarray, new: np.ndarray, weight: np.ndarray) -> float:
 def _seam(old: np.ndarray, fitted: np.ndarray, light: np.ndarray, layers: Layers) -> np.ndarray:
     """What makes new skin meet the old skin just outside of the mask, where skin goes on; 0 away from the edge."""
     sigma = SEAM * layers.side
-    ring = (cv2.dilate(layers.mask, _disc(sigma)) > 0.5) & (layers.mask < OUTSIDE)
+    ring = (cv2.dilate(layers.mask, disc(sigma)) > 0.5) & (layers.mask < OUTSIDE)
     away = ((old - light) ** 2).sum(axis=2) + ((fitted - light) ** 2).sum(axis=2)
     weight = (ring * np.exp(-away / ALIKE**2)).astype(np.float32)
-    near = _blurred(old - fitted, weight, sigma)
+    near = blurred(old - fitted, weight, sigma)
     return np.asarray(near[..., :-1] / (near[..., -1:] + 0.05))
-
-
-def _spread(values: np.ndarray, weight: np.ndarray, sigma: float) -> np.ndarray:
-    """The weighted Gaussian mean [h, w, C] around each pixel; beyond its reach a wider one, and then the mean."""
-    total = (values * weight[..., None]).sum(axis=(0, 1)) / max(float(weight.sum()), EMPTY)
-    far, near = (_blurred(values, weight, each) for each in (2 * sigma, sigma))
-    wide = (far[..., :-1] + EMPTY * total) / (far[..., -1:] + EMPTY)
-    return np.asarray((near[..., :-1] + 10 * EMPTY * wide) / (near[..., -1:] + 10 * EMPTY))
-
-
-def _blurred(values: np.ndarray, weight: np.ndarray, sigma: float) -> np.ndarray:
-    """Blur of values times weight, and of weight: float32 [h, w, C + 1]; at a smaller scale, which is quicker."""
-    stack: np.ndarray = np.concatenate([values * weight[..., None], weight[..., None]], axis=2).astype(np.float32)
-    step = max(1, int(sigma / 3))
-    height, width = weight.shape
-    if step > 1:
-        stack = np.asarray(cv2.resize(stack, (-(-width // step), -(-height // step)), interpolation=cv2.INTER_AREA))
-    blurred = _gauss(stack, sigma / step)
-    return blurred if step == 1 else np.asarray(cv2.resize(blurred, (width, height), interpolation=cv2.INTER_LINEAR))
-
-
-def _gauss(values: np.ndarray, sigma: float) -> np.ndarray:
-    if sigma < 0.2:
-        return values
-    blurred = cv2.GaussianBlur(values, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
-    return np.asarray(blurred.reshape(values.shape))
-
-
-def _disc(radius: float) -> np.ndarray:
-    reach = max(1, round(radius))
-    return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1)))
 
 
 def _middle(mask: np.ndarray) -> tuple[slice, slice]:
@@ -254,10 +255,3 @@ def _middle(mask: np.ndarray) -> tuple[slice, slice]:
         centre = int(used.mean()) if len(used) else mask.shape[1 - axis] // 2
         slices.append(slice(max(centre - GRAIN_WINDOW // 2, 0), centre + GRAIN_WINDOW // 2))
     return slices[0], slices[1]
-
-
-def _level(band: np.ndarray, inside: np.ndarray) -> float:
-    """The standard deviation of a band's noise, from its weakest values: grain is everywhere, detail is not."""
-    if not inside.any():
-        return 0.0
-    return float(np.percentile(np.abs(band[inside]), WEAKEST)) / WEAKEST_OF_NOISE

@@ -10,12 +10,18 @@ from torch import Tensor
 from torch.nn import functional
 
 from falco_core.errors import FaceError
-from falco_core.faces.align import landmarks_in_crop, sample
-from falco_core.faces.blend import OFFSET, SEAM, Layers, correction, grain
-from falco_core.faces.mask import core_hull, face_mask, features_mask
+from falco_core.faces.align import extract_crop, landmarks_in_crop, sample
+from falco_core.faces.blend import SEAM, Layers, correction, grain
+from falco_core.faces.frames import SIZE as FRAME_SIZE
+from falco_core.faces.frames import frame_of, painted_over, wears_frame
+from falco_core.faces.mask import core_hull, face_mask, features_mask, jaw_mask
 
 WORK = 400
 """Pixels of the crop's side at which light and sharpness are compared in larger faces."""
+FRAME_FROM, SURE = 0.3, 0.98
+"""Of a frame's picture: less is none. Of the mask: more hides whatever the old face wore."""
+GREY = 0.01
+"""Less do the channels of a grey pixel differ."""
 LEAST = 1 / 255
 """Of the mask: less changes nothing."""
 
@@ -51,9 +57,15 @@ def paste(pixels: np.ndarray, crop: np.ndarray, *, quad: np.ndarray, landmarks: 
     places = _places(quad, rows, columns)
     own = face_mask(crop, landmarks_in_crop(landmarks, quad, crop.shape[0]))[0]
     face = np.maximum(_warped_mask(own, places, side), core)
-    old, touched = pixels[rows, columns], alpha > 0
-    fitted = _fitted(old, crop, places, Where(alpha, face, core, features_mask(landmarks, rows, columns)), side)
-    blended = old + alpha[..., None] * (fitted - old)
+    seed = int.from_bytes(hashlib.sha256(crop.tobytes()).digest()[:8], "big")
+    frame = _warped_mask(_frame(pixels, crop, quad, landmarks, mask), places, side) > FRAME_FROM
+    ends = frame & (alpha < SURE)
+    old, touched = _without(pixels[rows, columns], frame, ends, side), (alpha > 0) | ends
+    features, jaw = features_mask(landmarks, rows, columns), jaw_mask(landmarks, rows, columns)
+    fitted = _fitted(old, crop, places, Where(alpha, face, core, features, jaw), side)
+    noise = grain(old, fitted, alpha, side=side, seed=seed)[..., None]
+    fitted, old = fitted + noise, old + ends[..., None] * noise
+    blended = old + alpha[..., None] * (_as_grey_as(old[alpha > 0], fitted) - old)
     result[rows, columns][touched] = np.clip(np.rint(blended), 0, 255).astype(np.uint8)[touched]
     region[rows, columns] = touched
     return Pasted(result, region)
@@ -111,30 +123,60 @@ class Where:
     face: np.ndarray
     core: np.ndarray
     features: np.ndarray
+    jaw: np.ndarray
 
 
 def _fitted(old: np.ndarray, crop: np.ndarray, places: np.ndarray, where: Where, side: float) -> np.ndarray:
-    """The new face as the photo would show it: float32 [h, w, 3] for uint8 [h, w, 3]."""
+    """The new face as the photo would show it: float32 [h, w, 3] for float32 [h, w, 3]."""
     new = _warped(crop, places, side)
     scale = min(1.0, WORK / side)
     layers = Layers(
-        old=_scaled(old.astype(np.float32), scale),
+        old=_scaled(old, scale),
         new=_scaled(new, scale),
         mask=_scaled(where.alpha, scale),
         face=_scaled(where.face, scale),
         core=_scaled(where.core, scale),
         features=_scaled(where.features, scale),
+        jaw=_scaled(where.jaw, scale),
         side=side * scale,
     )
-    change = correction(layers)
+    fit = correction(layers)
+    change = fit.change
     if scale < 1:
         change = cv2.resize(change, old.shape[1::-1], interpolation=cv2.INTER_LINEAR)
-    fitted = (new + OFFSET) * np.exp(change) - OFFSET
-    seed = int.from_bytes(hashlib.sha256(crop.tobytes()).digest()[:8], "big")
-    fitted += grain(old.astype(np.float32), fitted, where.alpha, side=side, seed=seed)[..., None]
-    if (np.ptp(old[where.alpha > 0].astype(np.int16), axis=1) == 0).all():
-        fitted[:] = fitted.mean(axis=2, keepdims=True)
-    return np.asarray(fitted, dtype=np.float32)
+    return np.asarray(fit.applied(new, change), dtype=np.float32)
+
+
+def _as_grey_as(old: np.ndarray, new: np.ndarray) -> np.ndarray:
+    """The new face [h, w, 3], grey if all pixels [N, 3] of the old one are."""
+    if (np.ptp(old, axis=1) < GREY).all():
+        return np.repeat(new.mean(axis=2, keepdims=True), 3, axis=2)
+    return new
+
+
+def _frame(
+    pixels: np.ndarray, crop: np.ndarray, quad: np.ndarray, landmarks: np.ndarray, mask: np.ndarray
+) -> np.ndarray:
+    """The glasses' frame of the old face, as a picture of the crop quad; empty where the new face wears one, too."""
+    before = extract_crop(pixels, quad, FRAME_SIZE)
+    own = landmarks_in_crop(landmarks, quad, FRAME_SIZE)
+    if wears_frame(before, own) and not wears_frame(crop, own * (len(crop) / FRAME_SIZE)):
+        size = (FRAME_SIZE, FRAME_SIZE)
+        return frame_of(before, own, cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_LINEAR))
+    return np.zeros((1, 1), dtype=np.float32)
+
+
+def _without(old: np.ndarray, frame: np.ndarray, ends: np.ndarray, side: float) -> np.ndarray:
+    """The old photo, uint8 [h, w, 3] -> float32, in which `ends` of a frame are painted over."""
+    photo = old.astype(np.float32)
+    if not ends.any():
+        return photo
+    scale = min(1.0, WORK / side)
+    small = _scaled(old, scale), _scaled(frame.astype(np.float32), scale) > 0
+    painted = painted_over(*small).astype(np.float32)
+    if scale < 1:
+        painted = np.asarray(cv2.resize(painted, old.shape[1::-1], interpolation=cv2.INTER_LINEAR))
+    return np.asarray(np.where(ends[..., None], painted, photo))
 
 
 def _scaled(image: np.ndarray, scale: float) -> np.ndarray:

@@ -55,6 +55,8 @@ CORE_NOSE = 0.25
 CORE_MOUTH_BESIDE, CORE_MOUTH_BELOW = 0.14, 0.3
 # Half axes of the features, and how far above an eye its own lies, in the same unit.
 EYE_SIZE, MOUTH_SIZE, BROWS_ABOVE = (0.42, 0.3), (0.6, 0.3), 0.12
+JAW_FROM = 0.15
+"""How far below the nose, in the same unit, there is surely room for a beard."""
 
 
 @dataclass(frozen=True)
@@ -182,6 +184,15 @@ def features_mask(landmarks: np.ndarray, rows: slice, columns: slice) -> np.ndar
         axes = [max(1, round(share * height)) for share in size]
         cv2.ellipse(filled, place, axes, angle, 0, 360, 1.0, thickness=cv2.FILLED)
     return filled
+
+
+def jaw_mask(landmarks: np.ndarray, rows: slice, columns: slice) -> np.ndarray:
+    """1 where a beard may grow, from a little below the nose on, 0 above it: float32 [h, w] of photo pixels."""
+    down, nose = face_oval(landmarks).down, landmarks[2]
+    height = float((landmarks[3:].mean(axis=0) - landmarks[:2].mean(axis=0)) @ down)
+    x, y = np.arange(columns.start, columns.stop) + 0.5 - nose[0], np.arange(rows.start, rows.stop) + 0.5 - nose[1]
+    below = (x[None, :] * down[0] + y[:, None] * down[1]) / max(height, 1e-6)
+    return np.asarray(np.clip(below / JAW_FROM, 0.0, 1.0), dtype=np.float32)
 
 
 def _sound(points: np.ndarray) -> bool:

@@ -9,7 +9,12 @@ from falco_core.faces.mask import ALIGNED_LANDMARKS
 SKIN, HAIR, WALL, CLOTH = (205, 160, 135), (60, 45, 35), (90, 120, 160), (40, 60, 50)
 
 
-def head(size: int, *, fringe: bool = False, beard: bool = False, grain: float = 2.0) -> np.ndarray:
+FRAME = (40, 50, 150)
+
+
+def head(
+    size: int, *, fringe: bool = False, beard: bool = False, glasses: bool = False, grain: float = 2.0
+) -> np.ndarray:
     """An upright head uint8 [size, size, 3] with its landmarks at ALIGNED_LANDMARKS."""
     picture = np.full((256, 256, 3), WALL, dtype=np.uint8)
     cv2.ellipse(picture, (128, 130), (86, 112), 0, 0, 360, HAIR, cv2.FILLED, cv2.LINE_AA)
@@ -26,6 +31,12 @@ def head(size: int, *, fringe: bool = False, beard: bool = False, grain: float =
         cv2.ellipse(picture, (x, 106), (18, 4), 0, 0, 360, HAIR, cv2.FILLED, cv2.LINE_AA)
     cv2.line(picture, (128, 125), (128, 156), (175, 130, 110), 4, cv2.LINE_AA)
     cv2.ellipse(picture, (128, 192), (26, 7), 0, 0, 360, (150, 70, 70), cv2.FILLED, cv2.LINE_AA)
+    if glasses:
+        for x in (96, 160):
+            cv2.ellipse(picture, (x, 124), (24, 17), 0, 0, 360, FRAME, 3, cv2.LINE_AA)
+        cv2.line(picture, (119, 121), (137, 121), FRAME, 3, cv2.LINE_AA)
+        for temple, ear in ((72, 46), (184, 210)):
+            cv2.line(picture, (temple, 121), (ear, 117), FRAME, 3, cv2.LINE_AA)
     # As soft as a lens draws it.
     picture = cv2.GaussianBlur(picture, (0, 0), 1.2)
     noisy = picture + np.random.default_rng(0).normal(0, grain, picture.shape)

@@ -39,14 +39,29 @@ def slope(pixels: np.ndarray, region: np.ndarray, width: float) -> float:
 
 
 @pytest.mark.parametrize("turn", [0.0, 20.0, -35.0])
-@pytest.mark.parametrize("side", [140.0, 230.0])
-def test_an_untouched_crop_gives_the_photo_back(turn: float, side: float) -> None:
-    photo, landmarks, quad = photo_of(head(256), at=(160, 150), side=side, turn=turn)
-    result = pasted(photo, extract_crop(photo, quad, 256), landmarks, quad, size=256)
+@pytest.mark.parametrize(("side", "size"), [(128.0, 128), (140.0, 256), (230.0, 256), (230.0, 1024)])
+@pytest.mark.parametrize("glasses", [False, True], ids=["", "glasses"])
+def test_an_untouched_crop_gives_the_photo_back(turn: float, side: float, size: int, glasses: bool) -> None:
+    photo, landmarks, quad = photo_of(head(256, glasses=glasses), at=(160, 150), side=side, turn=turn)
+    result = pasted(photo, extract_crop(photo, quad, size), landmarks, quad, size=256)
     difference = np.abs(result.pixels.astype(int) - photo)
     assert result.region.any()
     assert difference[result.region].mean() <= 1.5
     assert difference[~result.region].max() == 0
+
+
+def test_what_a_small_crop_loses_is_lost_by_its_resolution_alone() -> None:
+    photo, landmarks, quad = photo_of(head(256), at=(160, 150), side=260)
+    small = extract_crop(photo, quad, 64)
+    result = pasted(photo, small, landmarks, quad, size=256)
+    axes = np.stack([quad[3] - quad[0], quad[1] - quad[0]], axis=1)
+    y, x = np.mgrid[0 : photo.shape[0], 0 : photo.shape[1]]
+    places = (np.stack([x, y], axis=-1) + 0.5 - quad[0]) @ np.linalg.inv(axes).T * 64 - 0.5
+    enlarged = cv2.remap(small, *np.moveaxis(places.astype(np.float32), -1, 0), cv2.INTER_CUBIC)
+    lost, missed = (
+        np.abs(each[result.region].astype(int) - photo[result.region]).mean() for each in (enlarged, result.pixels)
+    )
+    assert missed <= 1.15 * lost
 
 
 @given(st.floats(-60, 360), st.floats(-60, 300), st.floats(12, 600), st.floats(-180, 180), st.integers(0, 9))
@@ -127,6 +142,59 @@ def test_a_face_in_the_dark_does_not_shine(light: float) -> None:
     result = pasted(lit, stranger(), landmarks, quad)
     means = [each[result.region].astype(float).mean() for each in (lit, result.pixels)]
     assert means[1] == pytest.approx(means[0], rel=0.2)
+
+
+@pytest.mark.parametrize("light", [0.1, 0.25, 0.5])
+def test_in_less_light_the_new_face_is_the_same_only_darker(light: float) -> None:
+    photo, landmarks, quad = photo_of(head(256, grain=0), at=(160, 150), side=220)
+    dark = np.rint(photo * light).astype(np.uint8)
+    usual, dim = (pasted(each, stranger(), landmarks, quad) for each in (photo, dark))
+    expected, shown = usual.pixels[usual.region] * light, dim.pixels[usual.region]
+    assert np.abs(shown - expected).mean() < 0.75 + 0.02 * light * 255
+    assert np.percentile(shown, 99) == pytest.approx(np.percentile(expected, 99), rel=0.1, abs=2)
+
+
+@pytest.mark.parametrize("tint", [(0.02, 0.9, 1.0), (1.0, 0.1, 0.1)], ids=["teal", "red"])
+def test_a_crop_of_any_colour_gets_the_old_skins(tint: tuple[float, float, float]) -> None:
+    photo, landmarks, quad = photo_of(head(256), at=(160, 150), side=220)
+    result = pasted(photo, (stranger() * tint).astype(np.uint8), landmarks, quad).pixels.astype(float)
+    cheek = np.s_[150:170, 118:132]
+    np.testing.assert_allclose(result[cheek].mean(axis=(0, 1)), photo[cheek].mean(axis=(0, 1)), rtol=0.08)
+
+
+def test_shades_of_an_overexposed_face_have_the_colour_of_skin() -> None:
+    photo, landmarks, quad = photo_of(head(256), at=(160, 150), side=220)
+    blown = np.clip(photo * np.linspace(1.1, 2.2, photo.shape[1])[None, :, None], 0, 255).astype(np.uint8)
+    crop = head(128)
+    shade = cv2.GaussianBlur(cv2.circle(np.zeros((128, 128), np.float32), (86, 76), 5, 1.0, cv2.FILLED), (0, 0), 2)
+    shaded = (crop * (1 - 0.5 * shade[..., None])).astype(np.uint8)
+    plain, with_shade = (pasted(blown, each, landmarks, quad).pixels.astype(float) for each in (crop, shaded))
+    darker = with_shade.mean(axis=2) < plain.mean(axis=2) - 25
+    assert darker.sum() > 30
+    red, _, blue = with_shade[darker].mean(axis=0)
+    assert red > 1.12 * blue
+
+
+def test_a_new_beard_brightens_nothing_around_it() -> None:
+    photo, landmarks, quad = photo_of(head(256), at=(160, 150), side=220)
+    bearded = pasted(photo, head(128, beard=True), landmarks, quad).pixels.astype(float)
+    for part in (np.s_[150:170, 118:132], np.s_[100:112, 150:170], np.s_[240:248, 150:170]):
+        assert bearded[part].mean() == pytest.approx(photo[part].mean(), rel=0.06)
+    chin = np.s_[212:222, 150:170]
+    assert bearded[chin].mean() < 0.75 * photo[chin].mean()
+
+
+def test_glasses_that_the_new_face_does_not_wear_are_gone_outside_of_the_mask_too() -> None:
+    bare, landmarks, quad = photo_of(head(256), at=(160, 150), side=240)
+    photo, _, _ = photo_of(head(256, glasses=True), at=(160, 150), side=240)
+    worn = np.abs(photo.astype(int) - bare).max(axis=2) > 40
+    plain = pasted(photo, head(128), landmarks, quad)
+    kept = pasted(photo, head(256, glasses=True), landmarks, quad)
+    outside = worn & ~kept.region
+    assert outside.sum() > 100
+    left = np.abs(plain.pixels[outside].astype(int) - bare[outside]).max(axis=1)
+    assert (left > 40).mean() < 0.1
+    assert (plain.region & ~kept.region).sum() < 6 * outside.sum()
 
 
 def test_something_green_over_an_eye_does_not_tint_the_face() -> None:

@@ -1,0 +1,105 @@
+"""Glasses that the new face does not wear: what of their frame lies outside of the mask is painted over.
+
+A frame crosses the mask's edge at the temple, and on a turned face it stands out over the far cheek. Where the old face
+wears one and the new face does not, its ends would hang in the air. They are thin lines that hang together with the
+bridge over the nose; everything else around the face stays.
+"""
+
+import cv2
+import numpy as np
+
+from falco_core.faces.light import disc, gauss
+from falco_core.faces.mask import face_oval
+
+SIZE = 256
+"""Pixels of the crop in which frames are looked for: a thin one is two wide."""
+UNIT = 64
+"""Pixels of the eye-to-mouth distance in the picture of the eyes in which they are recognised."""
+TOE = 8.0
+"""Added to 8-bit values before the logarithm: contrast in black is noise."""
+THICK = 13
+"""Pixels of SIZE that a frame is thinner than."""
+BRIDGE, RIM = 0.235, 0.2
+"""Contrast (log) of a line across the nose and one under the eyes that are a frame's. Measured on 59 faces: without
+glasses at most 0.23 over the nose, with glasses at least 0.29 and 0.23 (docs/composing.md)."""
+LINE = 0.13
+"""Contrast of a line that may be a part of the frame."""
+ALIKE = 0.65
+"""Log difference of colour beyond which a line is no part of the frame: it lies in another light at the temple."""
+ABOVE, BELOW, BESIDE = 0.45, 0.55, 1.9
+"""Around the middle of the eyes, in eye-to-mouth distances: where a frame can be."""
+NEAR = 0.25
+"""The same: how far beyond the mask a rim reaches; farther out there is only an arm, which lies."""
+MOST = 0.04
+"""Share of the crop outside of the mask beyond which it is no frame that was found."""
+
+
+def wears_frame(crop: np.ndarray, landmarks: np.ndarray) -> bool:
+    """Whether an aligned face uint8 [S, S, 3] wears glasses with a frame; landmarks: [5, 2], pixels of the crop."""
+    oval = face_oval(landmarks)
+    eyes = landmarks[:2].mean(axis=0)
+    height = float((landmarks[3:].mean(axis=0) - eyes) @ oval.down)
+    x, y = np.meshgrid(np.arange(-UNIT, UNIT) / UNIT, np.arange(-0.5 * UNIT, 0.7 * UNIT) / UNIT)
+    places = (eyes + height * (x[..., None] * oval.across + y[..., None] * oval.down) - 0.5).astype(np.float32)
+    seen = cv2.remap(crop, places[..., 0], places[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    lines = _lines(seen, np.ones((11, 1), dtype=np.uint8))
+
+    def strongest(middle: float, wide: float, top: float, bottom: float) -> np.ndarray:
+        """Of each column of a part of the picture."""
+        rows = slice(round((top + 0.5) * UNIT), round((bottom + 0.5) * UNIT))
+        return np.asarray(lines[rows, (np.abs(x[0] - middle) <= wide)].max(axis=0))
+
+    across = ((landmarks[:3] - eyes) @ oval.across) / height
+    bridge = float(np.median(strongest(0.4 * across[2], 0.12, -0.3, 0.15)))
+    rims = [float(np.percentile(strongest(place, 0.22, 0.17, 0.5), 35)) for place in across[:2]]
+    return bridge >= BRIDGE and max(rims) >= RIM
+
+
+def frame_of(crop: np.ndarray, landmarks: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Where the frame of an aligned face is, and a little around it: float32 [SIZE, SIZE], 1 there and 0 elsewhere.
+
+    crop: uint8 [SIZE, SIZE, 3]; landmarks: [5, 2], its pixels; mask: [SIZE, SIZE] in 0..1, inside of which brows and
+    lids may be taken for a part of it. Nothing where no line hangs together with the bridge over the nose.
+    """
+    oval, eyes = face_oval(landmarks), landmarks[:2].mean(axis=0)
+    height = float((landmarks[3:].mean(axis=0) - eyes) @ oval.down)
+    y, x = np.mgrid[0:SIZE, 0:SIZE] + 0.5
+    offset = (np.stack([x, y], axis=-1) - eyes) / height
+    across, below = offset @ oval.across, offset @ oval.down
+    zone = (below > -ABOVE) & (below < BELOW) & (np.abs(across) < BESIDE)
+    beyond = cv2.distanceTransform((mask < 0.5).astype(np.uint8), cv2.DIST_L2, 5) / height
+    lying = _lines(crop, np.ones((THICK, 1), dtype=np.uint8))
+    strength = np.where(beyond < NEAR, _lines(crop, disc(THICK / 2)), lying)
+    nose = 0.4 * float((landmarks[2] - eyes) @ oval.across) / height
+    bridge = (np.abs(across - nose) < 0.12) & (below > -0.3) & (below < 0.15)
+    lines = (strength > LINE) & zone & ((mask >= 0.98) | _coloured_like(crop, bridge, lying))
+    found = cv2.morphologyEx(lines.astype(np.uint8), cv2.MORPH_CLOSE, disc(2))
+    _, pieces = cv2.connectedComponents(found)
+    held = np.unique(pieces[bridge])
+    frame = np.isin(pieces, held[held > 0])
+    if (frame & (mask < 0.98)).mean() > MOST:
+        return np.zeros((SIZE, SIZE), dtype=np.float32)
+    return np.asarray(cv2.dilate(frame.astype(np.float32), disc(3)))
+
+
+def _coloured_like(crop: np.ndarray, bridge: np.ndarray, lines: np.ndarray) -> np.ndarray:
+    """Which pixels of a crop have about the colour of the line that crosses the bridge: bool [S, S]."""
+    logs = np.log(gauss(crop.astype(np.float32), 0.7) + TOE)
+    strong = bridge & (lines >= np.percentile(lines[bridge], 90)) if bridge.any() else bridge
+    if not strong.any():
+        return np.zeros(bridge.shape, dtype=bool)
+    return np.asarray(((logs - np.median(logs[strong], axis=0)) ** 2).sum(axis=2) < ALIKE**2)
+
+
+def painted_over(pixels: np.ndarray, where: np.ndarray) -> np.ndarray:
+    """A part of a photo uint8 [h, w, 3] whose pixels under `where`, bool [h, w], go on from what is around them."""
+    painted: np.ndarray = cv2.inpaint(pixels, where.astype(np.uint8), 3.0, cv2.INPAINT_TELEA)
+    return painted
+
+
+def _lines(crop: np.ndarray, element: np.ndarray) -> np.ndarray:
+    """How much darker or brighter than what is around it each pixel of a thin line is, as a logarithm: [h, w]."""
+    logs = np.log(gauss(crop.astype(np.float32), 0.7) + TOE)
+    dark = cv2.morphologyEx(logs, cv2.MORPH_CLOSE, element) - logs
+    bright = logs - cv2.morphologyEx(logs, cv2.MORPH_OPEN, element)
+    return np.asarray(np.maximum(dark, bright).max(axis=2))
