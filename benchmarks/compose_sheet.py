@@ -10,7 +10,7 @@ import numpy as np
 from benchmarks.compose_faces import Face
 from falco_core.faces.align import extract_crop
 from falco_core.faces.mask import face_oval
-from falco_core.photos.codec import write_png
+from falco_core.photos.codec import png_of
 
 TILE = 400
 """Most pixels of a tile's side; smaller faces are shown at 100 %."""
@@ -55,7 +55,8 @@ def write_blind(faces: Sequence[Face], crops: Sequence[np.ndarray], folder: Path
         rows.append(_row(number, [_tile(face, each) for each in (pair if ours_left else pair[::-1])]))
         key.append({"pair": number, "face": face.photo, "ours": "left" if ours_left else "right"})
     for start in range(0, len(rows), ROWS):
-        write_png(folder / f"pairs_{start // ROWS + 1:02d}.png", np.concatenate(rows[start : start + ROWS]))
+        page = folder / f"pairs_{start // ROWS + 1:02d}.png"
+        page.write_bytes(png_of(np.concatenate(rows[start : start + ROWS])))
     (folder / "key.json").write_text(json.dumps(key, indent=1) + "\n", encoding="utf-8")
 
 
