@@ -23,7 +23,7 @@ def metrics(
         judges=Judged(people="real", gate=("x",), audit=(), notices=notices),
         identity=records,
         first_attempts_recognised=Rate.of(0, 1),
-        utility=utility_of([{"farl_cosine": 0.9, "detected": detected}]),
+        utility=utility_of([{"farl_cosine": 0.9, "detected": detected, "quality": 0.8}]),
     )
 
 
