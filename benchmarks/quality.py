@@ -126,7 +126,7 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--json", type=Path)
     parser.add_argument("--photos", type=Path)
-    parser.add_argument("--scenes", type=int, default=42, help="rendered scenes to look for faces in")
+    parser.add_argument("--scenes", type=int, default=70, help="rendered scenes to look for faces in")
     parser.add_argument("--bundle", default="mini")
     parser.add_argument("--verdicts", type=Path, help="verdicts.txt with an x in front of every broken face")
     parser.add_argument("--again", action="store_true", help="judge the faces kept in OUT")
