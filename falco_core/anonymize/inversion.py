@@ -7,6 +7,7 @@ import torch
 
 from falco_core.anonymize.losses import cosine
 from falco_core.bundles.bundle import Bundle
+from falco_core.networks.shapes import batch_shape, in_shape
 from falco_core.photos.tensors import to_tensor
 
 
@@ -20,6 +21,12 @@ class Inverted:
 
 def invert(bundle: Bundle, crops: np.ndarray) -> list[Inverted]:
     """Crops uint8 [N, R, R, 3] -> their inversions."""
+    size = batch_shape(bundle.spec.resolution, bundle.device)
+    batches = (_batch(bundle, crops[rows.numpy()])[:count] for rows, count in in_shape(len(crops), size))
+    return [face for batch in batches for face in batch]
+
+
+def _batch(bundle: Bundle, crops: np.ndarray) -> list[Inverted]:
     images = to_tensor(crops).to(bundle.device)
     with torch.inference_mode():
         codes = bundle.encoder(images)

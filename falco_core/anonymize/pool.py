@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from falco_core.bundles.bundle import Bundle
+from falco_core.networks.shapes import batch_shape, in_shape
 
 PER_BUCKET = 4096
 """Fakes in a bucket."""
@@ -28,6 +29,14 @@ def seed_of(pool: int, number: int) -> int:
 
 def draw_fakes(bundle: Bundle, seeds: Sequence[int], truncation: float) -> list[dict[str, np.ndarray]]:
     """A generated face per seed: codes [L, D], and its embedding [E] per pairing space."""
+    size = batch_shape(bundle.spec.resolution, bundle.device)
+    batches = (
+        _batch(bundle, [seeds[n] for n in rows], truncation)[:count] for rows, count in in_shape(len(seeds), size)
+    )
+    return [fake for batch in batches for fake in batch]
+
+
+def _batch(bundle: Bundle, seeds: Sequence[int], truncation: float) -> list[dict[str, np.ndarray]]:
     generator = bundle.generator
     z = torch.cat([_latent(seed, generator.config.z_dim) for seed in seeds]).to(bundle.device)
     with torch.inference_mode():

@@ -1,6 +1,6 @@
 """The latent optimization: middle layers of each W+ code move until the face is somebody else's."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -10,6 +10,7 @@ from falco_core.anonymize.latent import mix_codes
 from falco_core.anonymize.losses import attribute_preservation_loss, cosine, identity_obfuscation_loss
 from falco_core.bundles.bundle import Bundle
 from falco_core.networks.resize import resize
+from falco_core.networks.shapes import batch_shape, in_shape
 from falco_core.project.params import AnonymizeParams, SolverParams
 from falco_core.reasons import Cause
 
@@ -44,6 +45,11 @@ class Problem:
     fake: Tensor
     masks: Tensor | None = None
 
+    def rows(self, rows: Tensor) -> "Problem":
+        """The faces with these numbers [K]."""
+        masks = None if self.masks is None else self.masks[rows]
+        return Problem(self.crops[rows], self.real[rows], self.fake[rows], masks)
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -61,6 +67,19 @@ class Outcome:
     steps: int
     causes: list[Cause | None]
 
+    @classmethod
+    def joined(cls, batches: Sequence["Outcome"]) -> "Outcome":
+        """The outcomes of one or more batches as one."""
+        return cls(
+            codes=torch.cat([batch.codes for batch in batches]),
+            images=torch.cat([batch.images for batch in batches]),
+            cosine_start=torch.cat([batch.cosine_start for batch in batches]),
+            cosine=torch.cat([batch.cosine for batch in batches]),
+            attribute_loss=torch.cat([batch.attribute_loss for batch in batches]),
+            steps=batches[0].steps,
+            causes=[cause for batch in batches for cause in batch.causes],
+        )
+
 
 @dataclass(frozen=True)
 class Measured:
@@ -75,7 +94,8 @@ class Measured:
 class Solver:
     """Minimizes lambda_id |cos - m| + lambda_attr sum_tokens mean|F(x_hat) - F(x)| over a range of layers.
 
-    Adam is elementwise and the loss a sum over faces, so a face's result does not depend on its batch.
+    Adam is elementwise and the loss a sum over faces; in batches of one shape (networks.shapes) a face's result does
+    not depend on its batch, to the bit.
     """
 
     def __init__(
@@ -95,7 +115,16 @@ class Solver:
         self._first, self._last = bundle.spec.optimize_layers if layers is None else layers
 
     def solve(self, problem: Problem, *, progress: Progress | None = None) -> Outcome:
-        """Run the published schedule on one batch; `progress(step, losses before that step)` is told each step."""
+        """Run the published schedule; `progress(step, losses before that step)` is told each step of each batch."""
+        size = batch_shape(self._bundle.spec.resolution, problem.real.device)
+        batches = [
+            self._solve_batch(problem.rows(rows.to(problem.real.device)), count, progress)
+            for rows, count in in_shape(len(problem.real), size)
+        ]
+        return Outcome.joined(batches)
+
+    def _solve_batch(self, problem: Problem, count: int, progress: Progress | None) -> Outcome:
+        """Of a batch whose first `count` faces are asked for."""
         measure = self._measurement(problem)
         middle = problem.fake[:, self._first : self._last].clone().requires_grad_(True)
         with torch.no_grad():
@@ -110,21 +139,20 @@ class Solver:
             optimizer.step()
             schedule.step()
             if progress:
-                progress(step + 1, Losses(measured.identity.detach(), measured.attribute.detach(), total.detach()))
+                parts = (measured.identity, measured.attribute, total)
+                progress(step + 1, Losses(*(part[:count].detach() for part in parts)))
         with torch.no_grad():
             end = measure(middle)
             codes = mix_codes(real=problem.real, middle=middle, first=self._first)
+        judged = zip(codes[:count], end.images[:count], end.cosine[:count], strict=True)
         return Outcome(
-            codes=codes,
-            images=end.images,
-            cosine_start=start.cosine,
-            cosine=end.cosine,
-            attribute_loss=end.attribute,
+            codes=codes[:count],
+            images=end.images[:count],
+            cosine_start=start.cosine[:count],
+            cosine=end.cosine[:count],
+            attribute_loss=end.attribute[:count],
             steps=self._params.steps,
-            causes=[
-                self._judge(code, image, value)
-                for code, image, value in zip(codes, end.images, end.cosine, strict=True)
-            ],
+            causes=[self._judge(code, image, value) for code, image, value in judged],
         )
 
     def _measurement(self, problem: Problem) -> Callable[[Tensor], Measured]:

@@ -1,3 +1,4 @@
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -55,12 +56,28 @@ def test_the_bundles_learning_rate_is_the_default(bundle: Bundle) -> None:
     assert not torch.equal(by_default.codes, Solver(bundle, other).solve(given).codes)
 
 
-def test_a_face_alone_gets_what_it_gets_in_a_batch(bundle: Bundle) -> None:
-    whole = problem(bundle, 5)
-    solver = Solver(bundle, AnonymizeParams(steps=5))
-    together = solver.solve(whole).codes
-    for chosen in ([0], [4], [3, 1, 2]):
-        torch.testing.assert_close(solver.solve(part(whole, chosen)).codes, together[chosen], atol=1e-3, rtol=0)
+@pytest.fixture
+def threads() -> Iterator[None]:
+    """Puts the number of threads back."""
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("name", ["random", "mini"])
+def test_a_face_gets_the_same_to_the_bit_alone_in_a_batch_and_with_any_threads(
+    name: str, bundle: Bundle, threads: None
+) -> None:
+    chosen_bundle = bundle if name == "random" else load_bundle("mini")
+    whole = problem(chosen_bundle, 5)
+    solver = Solver(chosen_bundle, AnonymizeParams(steps=5))
+    torch.set_num_threads(1)
+    together = solver.solve(whole)
+    for chosen, number in (([0], 1), ([4], 2), ([3, 1, 2], 2), ([4, 3, 2, 1, 0], 1)):
+        torch.set_num_threads(number)
+        alone = solver.solve(part(whole, chosen))
+        assert torch.equal(alone.codes, together.codes[chosen]), (chosen, number)
+        assert torch.equal(alone.images, together.images[chosen]), (chosen, number)
 
 
 def test_a_face_that_breaks_is_an_outcome_and_spares_the_others(bundle: Bundle) -> None:
@@ -70,7 +87,7 @@ def test_a_face_that_breaks_is_an_outcome_and_spares_the_others(bundle: Bundle) 
     solver = Solver(bundle, AnonymizeParams(steps=3, margin=1.0))
     outcome = solver.solve(Problem(crops=whole.crops, real=broken, fake=whole.fake))
     assert outcome.causes == [None, Cause.NOT_FINITE, None]
-    torch.testing.assert_close(outcome.codes[[0, 2]], solver.solve(part(whole, [0, 2])).codes, atol=1e-3, rtol=0)
+    assert torch.equal(outcome.codes[[0, 2]], solver.solve(part(whole, [0, 2])).codes)
 
 
 def test_a_face_that_stays_too_similar_is_not_passed_on(bundle: Bundle) -> None:
