@@ -52,7 +52,7 @@ def align_photo(*_: Any, name: str, **__: Any) -> AlignedPhoto:
     return AlignedPhoto(SIZE, SIZE, None, "", (face,), CROP, MASK)
 
 
-def invert(_: Any, crops: np.ndarray) -> list[Inverted]:
+def invert(bundle: Any, crops: np.ndarray, masks: np.ndarray) -> list[Inverted]:
     """Codes and features of the mini bundle's sizes."""
     codes = {"codes": np.zeros((12, 192), np.float32)}
     return [Inverted({**codes, **{n: unit(size) for n, size in DIMENSIONS.items()}}, 0.9) for _ in crops]

@@ -89,7 +89,8 @@ class Anonymizer:
         found = self._aligned(photo, name)
         if found.reason is not None:
             return AnonymizedPhoto(None, photo.format, found.reason, found.detail, ())
-        inverted, seen = invert(self._bundle, crops_of(found)), self._seen(photo, found)
+        inverted = invert(self._bundle, crops_of(found), masks_of(found))
+        seen = self._seen(photo, found)
         roles, kinds = self._roles(found, seen[KIND_JUDGE])
         gates = [deciding(roles, kind) for kind in kinds]
         new = self._anonymized(found, inverted, seen, gates)

@@ -10,7 +10,7 @@ import numpy as np
 from prefect import task
 
 from falco_core.anonymize.inversion import invert
-from falco_core.faces.aligned import crops_of
+from falco_core.faces.aligned import crops_of, masks_of
 from falco_core.judges.roles import acting_judges
 from falco_core.judges.seen import reference
 from falco_core.photos.codec import decode_photo
@@ -66,7 +66,7 @@ def run(project: Project, execute: Execute) -> StageReport:
 def invert_batch(project: Project, entries: list[Entry[Crop]]) -> None:
     """Compute and keep faces."""
     crops = [entry.job for entry in entries]
-    inverted = invert(project.bundle(), _pixels(project, crops))
+    inverted = invert(project.bundle(), *_pixels(project, crops))
     items = [
         Kept(entry.id, entry.key, Inversion(entry.job.photo_sha256, face.fidelity, {**face.arrays, **seen}))
         for entry, face, seen in zip(entries, inverted, _seen(project, crops), strict=True)
@@ -74,14 +74,17 @@ def invert_batch(project: Project, entries: list[Entry[Crop]]) -> None:
     project.kept(STAGE, Inversion, ()).add(items)
 
 
-def _pixels(project: Project, crops: list[Crop]) -> np.ndarray:
-    """The crops uint8 [N, S, S, 3]."""
+def _pixels(project: Project, crops: list[Crop]) -> tuple[np.ndarray, np.ndarray]:
+    """The crops uint8 [N, S, S, 3] and masks [N, S, S]."""
     faces = project.artifact(FACES, AlignedPhoto)
-    found: dict[str, np.ndarray] = {}
+    found: dict[str, AlignedPhoto] = {}
     for bucket in {crop.bucket for crop in crops}:
         ids = {crop.photo_sha256 for crop in crops if crop.bucket == bucket}
-        found |= {photo.id: crops_of(photo.row) for photo in faces.read(bucket, heavy=("crops",), ids=ids)}
-    return np.stack([found[crop.photo_sha256][crop.index] for crop in crops])
+        found |= {photo.id: photo.row for photo in faces.read(bucket, heavy=("crops", "masks"), ids=ids)}
+    pixels = {photo: crops_of(row) for photo, row in found.items()}
+    masks = {photo: masks_of(row) for photo, row in found.items()}
+    places = [(crop.photo_sha256, crop.index) for crop in crops]
+    return np.stack([pixels[photo][n] for photo, n in places]), np.stack([masks[photo][n] for photo, n in places])
 
 
 def _seen(project: Project, crops: list[Crop]) -> list[dict[str, np.ndarray]]:

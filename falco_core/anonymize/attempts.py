@@ -12,6 +12,7 @@ from torch import Tensor
 from falco_core.anonymize.rungs import Plan, Rung
 from falco_core.anonymize.solver import Outcome, Problem, Solver
 from falco_core.faces.compose import paste
+from falco_core.faces.exposure import well_lit
 from falco_core.judges.likeness import LIKENESS_LIMIT
 from falco_core.judges.one_face import disguised, likeness, upright
 from falco_core.judges.plausible import Look, Quality
@@ -148,7 +149,9 @@ def _problem(faces: Faces, rows: list[int], number: int, plan: Plan) -> Problem:
     column = number % faces.fake_codes.shape[1]
     masks = torch.from_numpy(faces.masks[rows])[:, None].to(faces.codes.device)
     return Problem(
-        crops=to_tensor(faces.crops[rows]).to(faces.codes.device),
+        crops=to_tensor(np.stack([well_lit(faces.crops[row], faces.masks[row]) for row in rows])).to(
+            faces.codes.device
+        ),
         masks=None if plan.objective == "crop" else masks,
         real=faces.codes[chosen],
         fake=faces.fake_codes[chosen, column],
