@@ -1,33 +1,81 @@
-"""A closer look at one found face: MTCNN on its surroundings, in every turn, for landmarks and a second opinion."""
+"""A closer look at what may be a face: YuNet and CenterFace on its surroundings, for a second opinion; then MTCNN."""
+
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 import torch
 from facenet_pytorch import MTCNN
 
-from falco_core.faces.centerface import overlaps
+from falco_core.faces.centerface import CenterFace, overlaps
 from falco_core.faces.detect import FIRST_THRESHOLDS
+from falco_core.faces.yunet import YuNet
 
 PATCH = 192
-"""Side of the picture that MTCNN looks at, pixels."""
+"""Side of the picture that is looked at, pixels."""
 REACH = 2.2
 """Side of the surroundings over the longer side of the face's box."""
 TURNS = (0, 90, 180, 270)
 """Degrees, counter-clockwise, by which the surroundings are turned."""
-UPRIGHT = 0.995
-"""MTCNN's probability that a turned face, taken for an upright one, does not reach (0.989 of 78): no turn is needed."""
+FAINT = 0.05
+"""Score of YuNet and of CenterFace below which they do not see the face."""
 LEAST = 0.5
 """MTCNN's probability below which it does not see the face."""
 AGREE = 0.3
-"""Overlap of MTCNN's box with the known one from which both mean one face."""
+"""Overlap of a network's box with the known one from which both mean one face."""
 _LIGHT = (2.0, 98.0)
 """Percentiles of brightness that become black and white, so that dark faces are seen."""
 
 
-class CloserLook:
-    """MTCNN, asked for one face that is known to be somewhere."""
+@dataclass(frozen=True)
+class Patch:
+    """The surroundings uint8 [PATCH, PATCH, 3] of a box: photo position = position in them * scale + corner.
 
-    def __init__(self, *, device: str) -> None:
+    known: the box [4] in the patch. photo: [4], what of the patch's plane lies in the photo; beyond, it is mirrored.
+    """
+
+    pixels: np.ndarray
+    scale: float
+    corner: np.ndarray
+    known: np.ndarray
+    photo: np.ndarray
+
+    def turned(self, degrees: int) -> np.ndarray:
+        """The pixels, turned counter-clockwise."""
+        return np.ascontiguousarray(np.rot90(self.pixels, degrees // 90))
+
+    def means_known(self, box: np.ndarray, degrees: int) -> bool:
+        """Whether a box [4] of the turned pixels is the known one, up to what the photo's border cuts off."""
+        corners = _turned_back(box.reshape(2, 2), degrees)
+        own = np.clip(
+            np.concatenate([corners.min(0), corners.max(0)]), self.photo[[0, 1, 0, 1]], self.photo[[2, 3, 2, 3]]
+        )
+        return bool(overlaps(self.known, own[None])[0][0] >= AGREE)
+
+    def in_photo(self, points: np.ndarray, degrees: int) -> np.ndarray:
+        """Positions [N, 2] in the turned pixels as positions in the photo."""
+        return _turned_back(np.asarray(points, dtype=np.float64), degrees) * self.scale + self.corner
+
+
+@dataclass(frozen=True)
+class Opinion:
+    """What YuNet and CenterFace think of a closer look: scores 0..1, 0 where they see no face.
+
+    degrees: the turn in which YuNet sees it best. landmarks: YuNet's [5, 2] in the photo, None where it sees no face.
+    """
+
+    yunet: float
+    centerface: float
+    degrees: int
+    landmarks: np.ndarray | None
+
+
+class CloserLook:
+    """Networks that are asked for one face which may be somewhere, whatever its turn."""
+
+    def __init__(self, *, device: str, centerface: CenterFace, yunet: YuNet) -> None:
+        """`device` is MTCNN's."""
+        self._centerface, self._yunet = centerface, yunet
         with torch.random.fork_rng(devices=[]):
             self._mtcnn = MTCNN(
                 keep_all=True,
@@ -37,44 +85,57 @@ class CloserLook:
                 device=torch.device(device),
             )
 
-    def look(self, pixels: np.ndarray, box: np.ndarray) -> tuple[float, np.ndarray | None]:
-        """MTCNN's probability and landmarks [5, 2] of the face at `box` [4] in a photo uint8 [H, W, 3].
+    def opinion(self, patch: Patch) -> Opinion:
+        """YuNet's opinion in every turn, and CenterFace's in the best."""
+        best = Opinion(0.0, 0.0, 0, None)
+        for degrees in TURNS:
+            seen = self._yunet.look(patch.turned(degrees), threshold=FAINT)
+            for box, score, marks in zip(seen.boxes, seen.scores, seen.landmarks, strict=True):
+                if score > best.yunet and patch.means_known(box, degrees):
+                    best = Opinion(float(score), 0.0, degrees, patch.in_photo(marks, degrees))
+        if best.landmarks is None:
+            return best
+        seen = self._centerface.look(patch.turned(best.degrees), threshold=FAINT)
+        agreed = [
+            score for box, score in zip(seen.boxes, seen.scores, strict=True) if patch.means_known(box, best.degrees)
+        ]
+        return replace(best, centerface=float(max(agreed, default=0.0)))
 
-        0 and None where it sees none. The landmarks follow a turned face: its left eye comes first.
+    def landmarks(self, patch: Patch, first: int) -> tuple[float, np.ndarray | None]:
+        """MTCNN's probability and landmarks [5, 2] of the face in the photo; 0 and None where it sees none.
+
+        It looks in the turn `first` and, where it sees nothing, in the others. The landmarks follow a turned face: its
+        left eye comes first.
         """
-        patch, scale, corner = _surroundings(pixels, box)
-        known = (box - np.tile(corner, 2)) / scale
-        chance, points = self._best(patch, known, TURNS[:1])
-        if chance < UPRIGHT:
-            chance, points = max((chance, points), self._best(patch, known, TURNS[1:]), key=lambda seen: seen[0])
-        return chance, None if points is None else points * scale + corner
+        chance, points = self._best(patch, (first,))
+        return (chance, points) if chance else self._best(patch, tuple(turn for turn in TURNS if turn != first))
 
-    def _best(self, patch: np.ndarray, known: np.ndarray, turns: tuple[int, ...]) -> tuple[float, np.ndarray | None]:
-        """MTCNN's probability and landmarks, in the patch, of the face in the box `known` [4] of it."""
-        turned = np.stack([np.rot90(patch, degrees // 90) for degrees in turns])
+    def _best(self, patch: Patch, turns: tuple[int, ...]) -> tuple[float, np.ndarray | None]:
         best: tuple[float, np.ndarray | None] = (0.0, None)
+        turned = np.stack([patch.turned(degrees) for degrees in turns])
         for degrees, found, chances, marks in zip(turns, *self._mtcnn.detect(turned, landmarks=True), strict=True):
             if found is None:
                 continue
             for at, chance, five in zip(found, chances, marks, strict=True):
-                corners = _turned_back(np.asarray(at, dtype=np.float64).reshape(2, 2), degrees)
-                own = np.concatenate([corners.min(0), corners.max(0)])
-                if overlaps(known, own[None])[0][0] >= AGREE and chance > best[0]:
-                    best = (float(chance), _turned_back(np.asarray(five, dtype=np.float64), degrees))
+                if chance > best[0] and patch.means_known(np.asarray(at, dtype=np.float64), degrees):
+                    best = (float(chance), patch.in_photo(five, degrees))
         return best
 
 
-def _surroundings(pixels: np.ndarray, box: np.ndarray) -> tuple[np.ndarray, float, np.ndarray]:
-    """Patch uint8 [PATCH, PATCH, 3] around a box, photo pixels per patch pixel, and the patch's corner in the photo."""
+def patch_around(pixels: np.ndarray, box: np.ndarray) -> Patch:
+    """The surroundings of a box [4] in a photo uint8 [H, W, 3]."""
     height, width = pixels.shape[:2]
     side = max(4, round(float((box[2:] - box[:2]).max()) * REACH))
     left, top = (round(float(middle) - side / 2) for middle in (box[:2] + box[2:]) / 2)
     x0, y0, x1, y1 = max(left, 0), max(top, 0), min(left + side, width), min(top + side, height)
-    part = pixels[y0:y1, x0:x1]
-    part = cv2.copyMakeBorder(part, y0 - top, top + side - y1, x0 - left, left + side - x1, cv2.BORDER_REPLICATE)
+    part = cv2.copyMakeBorder(
+        pixels[y0:y1, x0:x1], y0 - top, top + side - y1, x0 - left, left + side - x1, cv2.BORDER_REFLECT
+    )
     method = cv2.INTER_AREA if side > PATCH else cv2.INTER_CUBIC
-    patch = cv2.resize(part, (PATCH, PATCH), interpolation=method)
-    return _lit(patch), side / PATCH, np.array([left, top], dtype=float)
+    scale, corner = side / PATCH, np.array([left, top], dtype=float)
+    photo = (np.array([0, 0, width, height]) - np.tile(corner, 2)) / scale
+    known = np.clip((box - np.tile(corner, 2)) / scale, photo[[0, 1, 0, 1]], photo[[2, 3, 2, 3]])
+    return Patch(_lit(cv2.resize(part, (PATCH, PATCH), interpolation=method)), scale, corner, known, photo)
 
 
 def _lit(patch: np.ndarray) -> np.ndarray:
