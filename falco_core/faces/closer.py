@@ -54,7 +54,8 @@ class Patch:
 
     def in_photo(self, points: np.ndarray, degrees: int) -> np.ndarray:
         """Positions [N, 2] in the turned pixels as positions in the photo."""
-        return _turned_back(np.asarray(points, dtype=np.float64), degrees) * self.scale + self.corner
+        placed: np.ndarray = _turned_back(np.asarray(points, dtype=np.float64), degrees) * self.scale + self.corner
+        return placed
 
 
 @dataclass(frozen=True)
@@ -134,8 +135,14 @@ def patch_around(pixels: np.ndarray, box: np.ndarray) -> Patch:
     method = cv2.INTER_AREA if side > PATCH else cv2.INTER_CUBIC
     scale, corner = side / PATCH, np.array([left, top], dtype=float)
     photo = (np.array([0, 0, width, height]) - np.tile(corner, 2)) / scale
-    known = np.clip((box - np.tile(corner, 2)) / scale, photo[[0, 1, 0, 1]], photo[[2, 3, 2, 3]])
+    known = _within((box - np.tile(corner, 2)) / scale, photo)
     return Patch(_lit(cv2.resize(part, (PATCH, PATCH), interpolation=method)), scale, corner, known, photo)
+
+
+def _within(box: np.ndarray, outer: np.ndarray) -> np.ndarray:
+    """What of a box [4] lies inside another."""
+    inside: np.ndarray = np.clip(box, np.tile(outer[:2], 2), np.tile(outer[2:], 2))
+    return inside
 
 
 def _lit(patch: np.ndarray) -> np.ndarray:

