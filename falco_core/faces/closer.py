@@ -17,6 +17,10 @@ REACH = 2.2
 """Side of the surroundings over the longer side of the face's box."""
 TURNS = (0, 90, 180, 270)
 """Degrees, counter-clockwise, by which the surroundings are turned."""
+BETWEEN = (45, 135, 225, 315)
+"""Further turns, of faces of which YuNet is unsure."""
+UNSURE = (0.2, 0.75)
+"""YuNet's scores between which it is unsure."""
 FAINT = 0.05
 """Score of YuNet and of CenterFace below which they do not see the face."""
 LEAST = 0.5
@@ -42,15 +46,22 @@ class Patch:
 
     def turned(self, degrees: int) -> np.ndarray:
         """The pixels, turned counter-clockwise."""
-        return np.ascontiguousarray(np.rot90(self.pixels, degrees // 90))
+        if degrees % 90 == 0:
+            return np.ascontiguousarray(np.rot90(self.pixels, degrees // 90))
+        middle = PATCH / 2 - 0.5
+        matrix = cv2.getRotationMatrix2D((middle, middle), degrees, 1.0)
+        return cv2.warpAffine(self.pixels, matrix, (PATCH, PATCH), borderMode=cv2.BORDER_REFLECT)
+
+    def upright(self, box: np.ndarray, degrees: int) -> np.ndarray:
+        """A box [4] of the turned pixels as one of the patch, up to what the photo's border cuts off."""
+        middle = _turned_back(box.reshape(2, 2).mean(axis=0, keepdims=True), degrees)[0]
+        wide, tall = (box[2:] - box[:2]) / 2
+        half = {0: (wide, tall), 90: (tall, wide)}.get(degrees % 180, ((wide + tall) / 2,) * 2)
+        return _within(np.concatenate([middle - half, middle + half]), self.photo)
 
     def means_known(self, box: np.ndarray, degrees: int) -> bool:
-        """Whether a box [4] of the turned pixels is the known one, up to what the photo's border cuts off."""
-        corners = _turned_back(box.reshape(2, 2), degrees)
-        own = np.clip(
-            np.concatenate([corners.min(0), corners.max(0)]), self.photo[[0, 1, 0, 1]], self.photo[[2, 3, 2, 3]]
-        )
-        return bool(overlaps(self.known, own[None])[0][0] >= AGREE)
+        """Whether a box [4] of the turned pixels is the known one."""
+        return bool(overlaps(self.known, self.upright(box, degrees)[None])[0][0] >= AGREE)
 
     def in_photo(self, points: np.ndarray, degrees: int) -> np.ndarray:
         """Positions [N, 2] in the turned pixels as positions in the photo."""
@@ -62,12 +73,14 @@ class Patch:
 class Opinion:
     """What YuNet and CenterFace think of a closer look: scores 0..1, 0 where they see no face.
 
-    degrees: the turn in which YuNet sees it best. landmarks: YuNet's [5, 2] in the photo, None where it sees no face.
+    degrees: the turn in which YuNet sees it best. box, landmarks: YuNet's [4] and [5, 2] in the photo, None where it
+    sees no face.
     """
 
     yunet: float
     centerface: float
     degrees: int
+    box: np.ndarray | None
     landmarks: np.ndarray | None
 
 
@@ -88,19 +101,25 @@ class CloserLook:
 
     def opinion(self, patch: Patch) -> Opinion:
         """YuNet's opinion in every turn, and CenterFace's in the best."""
-        best = Opinion(0.0, 0.0, 0, None)
-        for degrees in TURNS:
-            seen = self._yunet.look(patch.turned(degrees), threshold=FAINT)
-            for box, score, marks in zip(seen.boxes, seen.scores, seen.landmarks, strict=True):
-                if score > best.yunet and patch.means_known(box, degrees):
-                    best = Opinion(float(score), 0.0, degrees, patch.in_photo(marks, degrees))
-        if best.landmarks is None:
+        best = self._yunets(patch, TURNS, Opinion(0.0, 0.0, 0, None, None))
+        if UNSURE[0] <= best.yunet < UNSURE[1]:
+            best = self._yunets(patch, BETWEEN, best)
+        if best.box is None:
             return best
         seen = self._centerface.look(patch.turned(best.degrees), threshold=FAINT)
         agreed = [
             score for box, score in zip(seen.boxes, seen.scores, strict=True) if patch.means_known(box, best.degrees)
         ]
         return replace(best, centerface=float(max(agreed, default=0.0)))
+
+    def _yunets(self, patch: Patch, turns: tuple[int, ...], best: Opinion) -> Opinion:
+        for degrees in turns:
+            seen = self._yunet.look(patch.turned(degrees), threshold=FAINT)
+            for box, score, marks in zip(seen.boxes, seen.scores, seen.landmarks, strict=True):
+                if score > best.yunet and patch.means_known(box, degrees):
+                    place = patch.upright(box, degrees) * patch.scale + np.tile(patch.corner, 2)
+                    best = Opinion(float(score), 0.0, degrees, place, patch.in_photo(marks, degrees))
+        return best
 
     def landmarks(self, patch: Patch, first: int) -> tuple[float, np.ndarray | None]:
         """MTCNN's probability and landmarks [5, 2] of the face in the photo; 0 and None where it sees none.
@@ -153,6 +172,7 @@ def _lit(patch: np.ndarray) -> np.ndarray:
 
 def _turned_back(points: np.ndarray, degrees: int) -> np.ndarray:
     """Positions [N, 2] in the turned patch as positions in the patch."""
-    x, y = points[:, 0], points[:, 1]
-    turned = {0: (x, y), 90: (PATCH - y, x), 180: (PATCH - x, PATCH - y), 270: (y, PATCH - x)}[degrees]
-    return np.stack(turned, 1)
+    angle = np.deg2rad(degrees)
+    across, down = (points - PATCH / 2).T
+    x, y = np.cos(angle) * across - np.sin(angle) * down, np.sin(angle) * across + np.cos(angle) * down
+    return np.stack([x, y], 1) + PATCH / 2

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from falco_core.errors import ParamsError
-from falco_core.faces.centerface import CenterFace
+from falco_core.faces.centerface import CenterFace, overlaps
 from falco_core.faces.closer import CloserLook, patch_around
 from falco_core.faces.sightings import Sighting, join
 from falco_core.faces.views import views_of
@@ -25,6 +25,12 @@ SMALLEST = 12
 """Pixels: the smallest face that CenterFace sees reliably."""
 FLOOR = 0.03
 """CenterFace's score in a view below which nothing is looked at, whatever the threshold."""
+SURE = 0.3
+"""CenterFace's score in a view below which YuNet's box may be the better one."""
+PLACED = 0.5
+"""YuNet's score in a closer look from which its box is looked at instead."""
+ONE_FACE = 0.5
+"""Overlap (intersection over union) from which two boxes are one face."""
 BORDER_FLOOR = 0.3
 """YuNet's score in a mirrored view below which nothing is looked at."""
 LOWEST = 0.05
@@ -80,23 +86,39 @@ class Finder:
                 join(sightings, view, self._yunet.look(view.pixels, threshold=BORDER_FLOOR))
             else:
                 join(sightings, view, self._centerface.look(view.pixels, threshold=FLOOR))
-        faces = [self._judged(pixels, sighting) for sighting in sightings if self._large(sighting, pixels)]
-        return sorted((face for face in faces if face is not None), key=lambda face: tuple(face.box))
+        faces = [self._judged(pixels, sighting) for sighting in sightings if self._large(sighting.box, pixels)]
+        return sorted(_distinct([face for face in faces if face is not None]), key=lambda face: tuple(face.box))
 
-    def _large(self, sighting: Sighting, pixels: np.ndarray) -> bool:
-        box = _inside(sighting.box, pixels)
-        return float((box[2:] - box[:2]).max()) >= self._smallest
+    def _large(self, box: np.ndarray, pixels: np.ndarray) -> bool:
+        inside = _inside(box, pixels)
+        return float((inside[2:] - inside[:2]).max()) >= self._smallest
 
     def _judged(self, pixels: np.ndarray, sighting: Sighting) -> FoundFace | None:
-        patch = patch_around(pixels, sighting.box)
+        place, patch = sighting.box, patch_around(pixels, sighting.box)
         opinion = self._closer.opinion(patch)
         score = score_of(sighting, yunet=opinion.yunet, centerface=opinion.centerface)
+        if sighting.score < SURE and opinion.box is not None and opinion.yunet >= PLACED:
+            # An unsure view is unsure of the place, too.
+            nearer = patch_around(pixels, opinion.box)
+            again = self._closer.opinion(nearer)
+            better = score_of(sighting, yunet=again.yunet, centerface=again.centerface)
+            if better > score:
+                place, patch, opinion, score = opinion.box, nearer, again, better
         if score < self._threshold:
             return None
         chance, landmarks = self._closer.landmarks(patch, opinion.degrees)
         if landmarks is None:
             landmarks = sighting.landmarks if opinion.landmarks is None else opinion.landmarks
-        return FoundFace(_inside(sighting.box, pixels), landmarks, score, chance, sighting.views)
+        return FoundFace(_inside(place, pixels), landmarks, score, chance, sighting.views)
+
+
+def _distinct(faces: list[FoundFace]) -> list[FoundFace]:
+    """Faces without those whose box is a better one's."""
+    kept: list[FoundFace] = []
+    for face in sorted(faces, key=lambda face: (-face.score, *face.box)):
+        if not kept or overlaps(face.box, np.stack([other.box for other in kept]))[0].max() < ONE_FACE:
+            kept.append(face)
+    return kept
 
 
 def score_of(sighting: Sighting, *, yunet: float, centerface: float) -> float:
