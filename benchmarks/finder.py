@@ -30,7 +30,7 @@ LOWEST = 0.1
 """The threshold of the one look."""
 SECOND = round(THRESHOLD * ComposeParams().suspicion, 3)
 """The threshold of the second look."""
-THRESHOLDS = (0.1, 0.15, 0.2, SECOND, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6)
+THRESHOLDS = (0.1, 0.15, 0.2, SECOND, 0.25, 0.3, THRESHOLD, 0.4, 0.45, 0.5, 0.6)
 WORKERS = 2
 SAME = 0.3
 """Overlap (intersection over union) from which a found box is a known face's."""

@@ -20,13 +20,15 @@ TURNS = (0, 90, 180, 270)
 BETWEEN = (45, 135, 225, 315)
 """Further turns, of faces of which YuNet is unsure."""
 UNSURE = (0.2, 0.75)
-"""YuNet's scores between which it is unsure."""
+"""YuNet's scores between which it is unsure; below, CenterFace is not asked."""
 FAINT = 0.05
 """Score of YuNet and of CenterFace below which they do not see the face."""
 LEAST = 0.5
 """MTCNN's probability below which it does not see the face."""
-AGREE = 0.3
+AGREE = 0.2
 """Overlap of a network's box with the known one from which both mean one face."""
+SIDES = (96, 128, 192)
+"""Of the surroundings as CenterFace looks at them, pixels: it sees a face in one that it passes over in another."""
 _LIGHT = (2.0, 98.0)
 """Percentiles of brightness that become black and white, so that dark faces are seen."""
 
@@ -100,17 +102,21 @@ class CloserLook:
             )
 
     def opinion(self, patch: Patch) -> Opinion:
-        """YuNet's opinion in every turn, and CenterFace's in the best."""
+        """YuNet's opinion in every turn, and CenterFace's in the best, in several sizes."""
         best = self._yunets(patch, TURNS, Opinion(0.0, 0.0, 0, None, None))
         if UNSURE[0] <= best.yunet < UNSURE[1]:
             best = self._yunets(patch, BETWEEN, best)
-        if best.box is None:
-            return best
-        seen = self._centerface.look(patch.turned(best.degrees), threshold=FAINT)
-        agreed = [
-            score for box, score in zip(seen.boxes, seen.scores, strict=True) if patch.means_known(box, best.degrees)
-        ]
-        return replace(best, centerface=float(max(agreed, default=0.0)))
+        return replace(best, centerface=self._centerfaces(patch, best.degrees)) if best.yunet >= UNSURE[0] else best
+
+    def _centerfaces(self, patch: Patch, degrees: int) -> float:
+        """CenterFace's best score of the face in one turn."""
+        turned, best = patch.turned(degrees), 0.0
+        for side in SIDES:
+            picture = turned if side == PATCH else cv2.resize(turned, (side, side), interpolation=cv2.INTER_AREA)
+            seen = self._centerface.look(picture, threshold=FAINT)
+            scores = zip(seen.boxes * (PATCH / side), seen.scores.tolist(), strict=True)
+            best = max([best, *(score for box, score in scores if patch.means_known(box, degrees))])
+        return best
 
     def _yunets(self, patch: Patch, turns: tuple[int, ...], best: Opinion) -> Opinion:
         for degrees in turns:

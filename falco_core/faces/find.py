@@ -12,14 +12,14 @@ import numpy as np
 
 from falco_core.errors import ParamsError
 from falco_core.faces.centerface import CenterFace, overlaps
-from falco_core.faces.closer import CloserLook, patch_around
+from falco_core.faces.closer import CloserLook, Opinion, patch_around
 from falco_core.faces.sightings import Sighting, join
 from falco_core.faces.views import views_of
 from falco_core.faces.yunet import YuNet
 
-THRESHOLD = 0.4
+THRESHOLD = 0.36
 """Score from which something is a face."""
-ALONE = 0.8
+ALONE = 0.75
 """Share of CenterFace's score in a view that counts when nobody agrees with it."""
 SMALLEST = 12
 """Pixels: the smallest face that CenterFace sees reliably."""
@@ -29,6 +29,8 @@ SURE = 0.3
 """CenterFace's score in a view below which YuNet's box may be the better one."""
 PLACED = 0.5
 """YuNet's score in a closer look from which its box is looked at instead."""
+WELL_PLACED = 0.7
+"""Overlap of YuNet's box with a view's from which there is nothing new to be seen."""
 ONE_FACE = 0.5
 """Overlap (intersection over union) from which two boxes are one face."""
 BORDER_FLOOR = 0.3
@@ -97,19 +99,25 @@ class Finder:
         place, patch = sighting.box, patch_around(pixels, sighting.box)
         opinion = self._closer.opinion(patch)
         score = score_of(sighting, yunet=opinion.yunet, centerface=opinion.centerface)
-        if sighting.score < SURE and opinion.box is not None and opinion.yunet >= PLACED:
-            # An unsure view is unsure of the place, too.
+        if opinion.box is not None and _misplaced(sighting, opinion):
             nearer = patch_around(pixels, opinion.box)
             again = self._closer.opinion(nearer)
-            better = score_of(sighting, yunet=again.yunet, centerface=again.centerface)
-            if better > score:
-                place, patch, opinion, score = opinion.box, nearer, again, better
+            if again.yunet >= PLACED:
+                place, patch, opinion = opinion.box, nearer, again
+                score = max(score, score_of(sighting, yunet=again.yunet, centerface=again.centerface))
         if score < self._threshold:
             return None
         chance, landmarks = self._closer.landmarks(patch, opinion.degrees)
         if landmarks is None:
             landmarks = sighting.landmarks if opinion.landmarks is None else opinion.landmarks
         return FoundFace(_inside(place, pixels), landmarks, score, chance, sighting.views)
+
+
+def _misplaced(sighting: Sighting, opinion: Opinion) -> bool:
+    """Whether a view that is unsure of a face is unsure of its place, too."""
+    if opinion.box is None or opinion.yunet < PLACED or sighting.score >= SURE:
+        return False
+    return bool(overlaps(opinion.box, sighting.box[None])[0][0] < WELL_PLACED)
 
 
 def _distinct(faces: list[FoundFace]) -> list[FoundFace]:
