@@ -31,7 +31,7 @@ PLACED = 0.5
 """YuNet's score in a closer look from which its box is looked at instead."""
 WELL_PLACED = 0.7
 """Overlap of YuNet's box with a view's from which there is nothing new to be seen."""
-ONE_FACE = 0.5
+ONE_FACE = 0.3
 """Overlap (intersection over union) from which two boxes are one face."""
 BORDER_FLOOR = 0.3
 """YuNet's score in a mirrored view below which nothing is looked at."""
@@ -88,12 +88,10 @@ class Finder:
                 join(sightings, view, self._yunet.look(view.pixels, threshold=BORDER_FLOOR))
             else:
                 join(sightings, view, self._centerface.look(view.pixels, threshold=FLOOR))
-        faces = [self._judged(pixels, sighting) for sighting in sightings if self._large(sighting.box, pixels)]
-        return sorted(_distinct([face for face in faces if face is not None]), key=lambda face: tuple(face.box))
-
-    def _large(self, box: np.ndarray, pixels: np.ndarray) -> bool:
-        inside = _inside(box, pixels)
-        return float((inside[2:] - inside[:2]).max()) >= self._smallest
+        least = min(self._smallest, SMALLEST)  # which faces are seen must not depend on `smallest`
+        judged = [self._judged(pixels, sighting) for sighting in sightings if _side(sighting.box, pixels) >= least]
+        faces = [face for face in judged if face is not None and _side(face.box, pixels) >= self._smallest]
+        return sorted(_distinct(faces), key=lambda face: tuple(face.box))
 
     def _judged(self, pixels: np.ndarray, sighting: Sighting) -> FoundFace | None:
         place, patch = sighting.box, patch_around(pixels, sighting.box)
@@ -102,8 +100,8 @@ class Finder:
         if opinion.box is not None and _misplaced(sighting, opinion):
             nearer = patch_around(pixels, opinion.box)
             again = self._closer.opinion(nearer)
-            if again.yunet >= PLACED:
-                place, patch, opinion = opinion.box, nearer, again
+            if again.box is not None and again.yunet >= PLACED:
+                place, patch, opinion = again.box, nearer, again
                 score = max(score, score_of(sighting, yunet=again.yunet, centerface=again.centerface))
         if score < self._threshold:
             return None
@@ -163,6 +161,12 @@ def turned_away(landmarks: np.ndarray) -> float:
     across = np.array([down[1], -down[0]]) / height
     half = max(abs(float((right - left) @ across)), abs(float((mouth[1] - mouth[0]) @ across)), 1e-6) / 2
     return min(1.0, abs(float((nose - eyes) @ across)) / half)
+
+
+def _side(box: np.ndarray, pixels: np.ndarray) -> float:
+    """The longer side, in pixels, of what of a box [4] lies in the photo."""
+    inside = _inside(box, pixels)
+    return float((inside[2:] - inside[:2]).max())
 
 
 def _inside(box: np.ndarray, pixels: np.ndarray) -> np.ndarray:
