@@ -27,7 +27,7 @@ FACES = pa.schema(
         ("photo", pa.string()),
         ("index", pa.int32()),  # left to right within the photo
         ("crop_sha256", pa.string()),  # of the crop's pixels
-        ("score", pa.float32()),  # CenterFace's
+        ("score", pa.float32()),  # the finder's
         ("mtcnn_score", pa.float32()),  # 0: MTCNN does not see it
         ("views", pa.string()),  # which views saw it, comma-separated
         ("cause", pa.string()),  # why it is concealed instead of replaced (falco_core.reasons.Cause); null: it is not

@@ -101,10 +101,13 @@ class CloserLook:
                 device=torch.device(device),
             )
 
-    def opinion(self, patch: Patch) -> Opinion:
-        """YuNet's opinion in every turn, and CenterFace's in the best, in several sizes."""
+    def opinion(self, patch: Patch, *, between: bool) -> Opinion:
+        """YuNet's opinion in every turn, and CenterFace's in the best, in several sizes.
+
+        `between`: where YuNet is unsure, the turns between those of 90 degrees are tried, too.
+        """
         best = self._yunets(patch, TURNS, Opinion(0.0, 0.0, 0, None, None))
-        if UNSURE[0] <= best.yunet < UNSURE[1]:
+        if between and UNSURE[0] <= best.yunet < UNSURE[1]:
             best = self._yunets(patch, BETWEEN, best)
         return replace(best, centerface=self._centerfaces(patch, best.degrees)) if best.yunet >= UNSURE[0] else best
 

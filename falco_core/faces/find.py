@@ -17,7 +17,7 @@ from falco_core.faces.sightings import Sighting, join
 from falco_core.faces.views import views_of
 from falco_core.faces.yunet import YuNet
 
-THRESHOLD = 0.36
+THRESHOLD = 0.39
 """Score from which something is a face."""
 ALONE = 0.75
 """Share of CenterFace's score in a view that counts when nobody agrees with it."""
@@ -29,6 +29,8 @@ SURE = 0.3
 """CenterFace's score in a view below which YuNet's box may be the better one."""
 PLACED = 0.5
 """YuNet's score in a closer look from which its box is looked at instead."""
+TILTED = 0.1
+"""Score in a view from which turns between those of 90 degrees are tried: they show false faces, too."""
 WELL_PLACED = 0.7
 """Overlap of YuNet's box with a view's from which there is nothing new to be seen."""
 ONE_FACE = 0.3
@@ -94,15 +96,16 @@ class Finder:
         return sorted(_distinct(faces), key=lambda face: tuple(face.box))
 
     def _judged(self, pixels: np.ndarray, sighting: Sighting) -> FoundFace | None:
+        between = max(sighting.score, sighting.border_score) >= TILTED
         place, patch = sighting.box, patch_around(pixels, sighting.box)
-        opinion = self._closer.opinion(patch)
+        opinion = self._closer.opinion(patch, between=between)
         score = score_of(sighting, yunet=opinion.yunet, centerface=opinion.centerface)
         if opinion.box is not None and _misplaced(sighting, opinion):
             nearer = patch_around(pixels, opinion.box)
-            again = self._closer.opinion(nearer)
+            again = self._closer.opinion(nearer, between=between)
             if again.box is not None and again.yunet >= PLACED:
                 place, patch, opinion = again.box, nearer, again
-                score = max(score, score_of(sighting, yunet=again.yunet, centerface=again.centerface))
+                score = score_of(sighting, yunet=again.yunet, centerface=again.centerface)
         if score < self._threshold:
             return None
         chance, landmarks = self._closer.landmarks(patch, opinion.degrees)
@@ -130,13 +133,13 @@ def _distinct(faces: list[FoundFace]) -> list[FoundFace]:
 def score_of(sighting: Sighting, *, yunet: float, centerface: float) -> float:
     """How surely a sighting is a face, 0..1, from its views' scores and those of the closer look.
 
-    The geometric mean of both networks: of YuNet's score in the closer look and of CenterFace's, in the view and in the
-    closer look on average. At the photo's border YuNet's score in a mirrored view, from its floor up, may stand for
-    CenterFace's in a view. What CenterFace alone sees in a view counts, too, at a discount.
+    YuNet's score in the closer look times the root of CenterFace's, which is the mean of those in the view and in the
+    closer look. At the photo's border YuNet's score in a mirrored view, from its floor up, may stand for CenterFace's in
+    a view. What CenterFace alone sees in a view counts, too, at a discount.
     """
     border = (sighting.border_score - BORDER_FLOOR) / (1 - BORDER_FLOOR)
-    agreed = yunet * (max(sighting.score, border) + centerface) / 2
-    return float(max(ALONE * sighting.score, agreed**0.5))
+    agreed = yunet * ((max(sighting.score, border) + centerface) / 2) ** 0.5
+    return float(max(ALONE * sighting.score, agreed))
 
 
 def is_cut(face: FoundFace, shape: tuple[int, ...]) -> bool:
