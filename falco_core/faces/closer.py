@@ -37,7 +37,7 @@ _LIGHT = (2.0, 98.0)
 class Patch:
     """The surroundings uint8 [PATCH, PATCH, 3] of a box: photo position = position in them * scale + corner.
 
-    known: the box [4] in the patch. photo: [4], what of the patch's plane lies in the photo; beyond, it is mirrored.
+    known: the box [4] in the patch. photo: [4], what of the patch's plane lies in the photo.
     """
 
     pixels: np.ndarray
@@ -151,15 +151,15 @@ class CloserLook:
         return best
 
 
-def patch_around(pixels: np.ndarray, box: np.ndarray) -> Patch:
-    """The surroundings of a box [4] in a photo uint8 [H, W, 3]."""
+def patch_around(pixels: np.ndarray, box: np.ndarray, *, mirrored: bool = True) -> Patch:
+    """The surroundings of a box [4] in a photo uint8 [H, W, 3]; beyond the photo mirrored, or its last pixels again."""
     height, width = pixels.shape[:2]
     side = max(4, round(float((box[2:] - box[:2]).max()) * REACH))
     left, top = (round(float(middle) - side / 2) for middle in (box[:2] + box[2:]) / 2)
     x0, y0, x1, y1 = max(left, 0), max(top, 0), min(left + side, width), min(top + side, height)
-    part = cv2.copyMakeBorder(
-        pixels[y0:y1, x0:x1], y0 - top, top + side - y1, x0 - left, left + side - x1, cv2.BORDER_REFLECT
-    )
+    around = (y0 - top, top + side - y1, x0 - left, left + side - x1)
+    border = cv2.BORDER_REFLECT if mirrored else cv2.BORDER_REPLICATE
+    part = cv2.copyMakeBorder(pixels[y0:y1, x0:x1], *around, border)
     method = cv2.INTER_AREA if side > PATCH else cv2.INTER_CUBIC
     scale, corner = side / PATCH, np.array([left, top], dtype=float)
     photo = (np.array([0, 0, width, height]) - np.tile(corner, 2)) / scale

@@ -17,7 +17,7 @@ from falco_core.faces.sightings import Sighting, join
 from falco_core.faces.views import views_of
 from falco_core.faces.yunet import YuNet
 
-THRESHOLD = 0.39
+THRESHOLD = 0.37
 """Score from which something is a face."""
 ALONE = 0.75
 """Share of CenterFace's score in a view that counts when nobody agrees with it."""
@@ -97,20 +97,21 @@ class Finder:
 
     def _judged(self, pixels: np.ndarray, sighting: Sighting) -> FoundFace | None:
         between = max(sighting.score, sighting.border_score) >= TILTED
-        place, patch = sighting.box, patch_around(pixels, sighting.box)
-        opinion = self._closer.opinion(patch, between=between)
+        place = sighting.box
+        opinion = self._closer.opinion(patch_around(pixels, place), between=between)
         score = score_of(sighting, yunet=opinion.yunet, centerface=opinion.centerface)
         if opinion.box is not None and _misplaced(sighting, opinion):
-            nearer = patch_around(pixels, opinion.box)
-            again = self._closer.opinion(nearer, between=between)
+            again = self._closer.opinion(patch_around(pixels, opinion.box), between=between)
             if again.box is not None and again.yunet >= PLACED:
-                place, patch, opinion = again.box, nearer, again
+                place, opinion = again.box, again
                 score = score_of(sighting, yunet=again.yunet, centerface=again.centerface)
         if score < self._threshold:
             return None
-        chance, landmarks = self._closer.landmarks(patch, opinion.degrees)
+        # A mirrored half gives good scores and wrong landmarks.
+        chance, landmarks = self._closer.landmarks(patch_around(pixels, place, mirrored=False), opinion.degrees)
         if landmarks is None:
-            landmarks = sighting.landmarks if opinion.landmarks is None else opinion.landmarks
+            upright = sighting.score >= SURE and _on_border(_inside(place, pixels), pixels.shape)
+            landmarks = sighting.landmarks if upright or opinion.landmarks is None else opinion.landmarks
         return FoundFace(_inside(place, pixels), landmarks, score, chance, sighting.views)
 
 
@@ -134,8 +135,8 @@ def score_of(sighting: Sighting, *, yunet: float, centerface: float) -> float:
     """How surely a sighting is a face, 0..1, from its views' scores and those of the closer look.
 
     YuNet's score in the closer look times the root of CenterFace's, which is the mean of those in the view and in the
-    closer look. At the photo's border YuNet's score in a mirrored view, from its floor up, may stand for CenterFace's in
-    a view. What CenterFace alone sees in a view counts, too, at a discount.
+    closer look. At the photo's border YuNet's score in a mirrored view, from its floor up, may stand for CenterFace's
+    in a view. What CenterFace alone sees in a view counts, too, at a discount.
     """
     border = (sighting.border_score - BORDER_FLOOR) / (1 - BORDER_FLOOR)
     agreed = yunet * ((max(sighting.score, border) + centerface) / 2) ** 0.5
@@ -144,8 +145,12 @@ def score_of(sighting: Sighting, *, yunet: float, centerface: float) -> float:
 
 def is_cut(face: FoundFace, shape: tuple[int, ...]) -> bool:
     """Whether a face's box touches the border of its photo, whose shape is (H, W, ...): a part may be missing."""
-    near = 0.02 * face.size + 1
-    x0, y0, x1, y1 = face.box
+    return _on_border(face.box, shape)
+
+
+def _on_border(box: np.ndarray, shape: tuple[int, ...]) -> bool:
+    near = 0.02 * float((box[2:] - box[:2]).min()) + 1
+    x0, y0, x1, y1 = box
     return bool(x0 < near or y0 < near or x1 > shape[1] - near or y1 > shape[0] - near)
 
 
