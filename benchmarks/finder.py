@@ -23,11 +23,14 @@ import torch
 
 from benchmarks.finder_scenes import KINDS, KnownFace, Picture, nobody, people, scenes
 from falco_core.faces.centerface import overlaps
-from falco_core.faces.find import THRESHOLD, Finder, FoundFace, counts, is_cut
+from falco_core.faces.find import THRESHOLD, Finder, FoundFace
+from falco_core.project.params import ComposeParams
 
 LOWEST = 0.1
 """The threshold of the one look."""
-THRESHOLDS = (0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6)
+SECOND = round(THRESHOLD * ComposeParams().suspicion, 3)
+"""The threshold of the second look."""
+THRESHOLDS = (0.1, 0.15, 0.2, SECOND, 0.25, 0.3, THRESHOLD, 0.4, 0.45, 0.5, 0.6)
 WORKERS = 2
 SAME = 0.3
 """Overlap (intersection over union) from which a found box is a known face's."""
@@ -37,7 +40,10 @@ SURE_LANDMARKS = 0.9
 
 @dataclass(frozen=True)
 class Looked:
-    """A known face and what the finder saw of it: scores (0: nothing), landmark error over the face's width."""
+    """A known face and what the finder saw of it: scores (0: nothing), landmark error over the face's width.
+
+    strip: what the photo's border left of it is no face to a person (`KnownFace.strip`).
+    """
 
     kind: str
     size: float
@@ -46,8 +52,8 @@ class Looked:
     mtcnn_score: float
     error: float
     scene: str
+    strip: bool
     best_view: str
-    cut: bool
 
 
 @dataclass(frozen=True)
@@ -60,21 +66,24 @@ class Mistake:
     mtcnn_score: float
     twice: bool
     best_view: str
-    cut: bool
 
 
 @dataclass(frozen=True)
 class Share:
-    """`found` of `count` faces."""
+    """`found` of `count` faces in the first look, `in_either` in the first or the second, on the original."""
 
     group: str
     found: int
+    in_either: int
     count: int
 
 
 @dataclass(frozen=True)
 class AtThreshold:
-    """Recall of faces of 20 pixels and more, of smaller ones, false faces in scenes and in pictures of nobody."""
+    """Recall of faces of 20 pixels and more, of smaller ones, false faces in scenes and in pictures of nobody.
+
+    Strips are no faces: neither missed nor false.
+    """
 
     threshold: float
     recall: float
@@ -112,6 +121,7 @@ class Outcome:
     faces: int
     nobody: int
     threshold: float
+    second_threshold: float
     cpu_seconds_per_megapixel: float
     thresholds: list[AtThreshold]
     shares: list[Share]
@@ -134,13 +144,14 @@ def measure(*, quick: bool, photos: Path | None) -> Outcome:
         faces=len(looked),
         nobody=len(empty),
         threshold=THRESHOLD,
+        second_threshold=SECOND,
         cpu_seconds_per_megapixel=round((seconds + more_seconds) / (pixels + more_pixels) * 1e6, 3),
         thresholds=[_at(threshold, looked, false, wrong) for threshold in THRESHOLDS],
         shares=_shares(looked),
         landmarks=_landmarks(looked),
         best_views=_best_views(looked, false, wrong),
         missed=[face for face in looked if not _counts(face, THRESHOLD)],
-        false=[face for face in false + wrong if _counts(face, 0.15)],
+        false=[face for face in false + wrong if _counts(face, 0.5 * THRESHOLD)],
     )
 
 
@@ -177,7 +188,6 @@ def _compare(picture: Picture, found: list[FoundFace]) -> tuple[list[Looked], li
     """Each known face with the best found one on it, each found face that is nobody's or somebody's second."""
     boxes = np.array([face.box for face in found]).reshape(-1, 4)
     taken: set[int] = set()
-    shape = picture.pixels.shape
     on_somebody: set[int] = set()
     looked = []
     for known in picture.faces:
@@ -185,7 +195,7 @@ def _compare(picture: Picture, found: list[FoundFace]) -> tuple[list[Looked], li
         on_somebody |= set(np.flatnonzero(shared > 0.1).tolist())
         free = [i for i in np.argsort(-shared).tolist() if shared[i] >= SAME and i not in taken]
         taken |= set(free[:1])
-        looked.append(_looked(picture.name, shape, known, found[free[0]] if free else None))
+        looked.append(_looked(picture.name, known, found[free[0]] if free else None))
     false = [
         Mistake(
             picture.name,
@@ -194,7 +204,6 @@ def _compare(picture: Picture, found: list[FoundFace]) -> tuple[list[Looked], li
             face.mtcnn_score,
             i in on_somebody,
             face.views[0],
-            is_cut(face, shape),
         )
         for i, face in enumerate(found)
         if i not in taken
@@ -202,24 +211,22 @@ def _compare(picture: Picture, found: list[FoundFace]) -> tuple[list[Looked], li
     return looked, false
 
 
-def _looked(scene: str, shape: tuple[int, ...], known: KnownFace, seen: FoundFace | None) -> Looked:
+def _looked(scene: str, known: KnownFace, seen: FoundFace | None) -> Looked:
+    size, strip = round(known.size, 1), known.strip
     if seen is None:
-        return Looked(known.kind, round(known.size, 1), known.third, 0.0, 0.0, 0.0, scene, "", False)
-    error = float(np.hypot(*(seen.landmarks - known.landmarks).T).mean() / known.size)
-    size, error = round(known.size, 1), round(error, 3)
-    return Looked(
-        known.kind, size, known.third, seen.score, seen.mtcnn_score, error, scene, seen.views[0], is_cut(seen, shape)
-    )
+        return Looked(known.kind, size, known.third, 0.0, 0.0, 0.0, scene, strip, "")
+    error = round(float(np.hypot(*(seen.landmarks - known.landmarks).T).mean() / known.size), 3)
+    return Looked(known.kind, size, known.third, seen.score, seen.mtcnn_score, error, scene, strip, seen.views[0])
 
 
 def _counts(face: Looked | Mistake, threshold: float) -> bool:
     """Whether a finder with a threshold would have counted it."""
-    return counts(face, threshold, cut=face.cut)
+    return face.score >= threshold
 
 
 def _at(threshold: float, looked: list[Looked], false: list[Mistake], wrong: list[Mistake]) -> AtThreshold:
-    large = [face for face in looked if face.size >= 20]
-    tiny = [face for face in looked if face.size < 20]
+    large = [face for face in looked if face.size >= 20 and not face.strip]
+    tiny = [face for face in looked if face.size < 20 and not face.strip]
     counted = [face for face in false if _counts(face, threshold)]
     return AtThreshold(
         threshold,
@@ -237,8 +244,11 @@ def _part(faces: list[Looked], chosen: Callable[[Looked], bool]) -> float:
 
 def _shares(looked: list[Looked]) -> list[Share]:
     def share(group: str, faces: list[Looked]) -> Share:
-        return Share(group, sum(_counts(face, THRESHOLD) for face in faces), len(faces))
+        first, either = (sum(_counts(face, least) for face in faces) for least in (THRESHOLD, SECOND))
+        return Share(group, first, either, len(faces))
 
+    strips = [face for face in looked if face.strip]
+    looked = [face for face in looked if not face.strip]
     sizes = [(12, 16), (16, 20), (20, 40), (40, 120), (120, 350), (350, 2000)]
     large = [face for face in looked if face.size >= 20]
     return [
@@ -246,6 +256,7 @@ def _shares(looked: list[Looked]) -> list[Share]:
         *(share(f"skin tone third {t + 1}, 20 pixels and more", [f for f in large if f.third == t]) for t in range(3)),
         *(share(f"{low}..{high} pixels", [f for f in looked if low <= f.size < high]) for low, high in sizes),
         *(share(kind, [f for f in looked if f.kind == kind]) for kind in KINDS),
+        share("strips of 20 pixels and more", [f for f in strips if f.size >= 20]),
     ]
 
 
@@ -286,7 +297,10 @@ def _say(outcome: Outcome) -> None:
             f"   {row.twice:5}   {row.false_in_nobody:11}"
         )
     for share in outcome.shares:
-        print(f"{share.group:40} {share.found:4} of {share.count:4}  {share.found / max(share.count, 1):.4f}")
+        print(
+            f"{share.group:40} {share.found:4} of {share.count:4}  {share.found / max(share.count, 1):.4f}"
+            f"   in either look {share.in_either:4}  {share.in_either / max(share.count, 1):.4f}"
+        )
     for marks in outcome.landmarks:
         print(f"landmarks {marks.group:25} MTCNN {marks.seen_by_mtcnn:.2f}  {marks.median:.3f}  {marks.worst:.3f}")
     for view in outcome.best_views:

@@ -33,6 +33,8 @@ KINDS = (
     "dark",
     "covered",
 )
+EYE = 0.1
+"""Half the width of an eye over the face's: an eye whose middle is this far inside the photo is there as a whole."""
 TURNED = {"turned_90": 90.0, "turned_180": 180.0, "turned_270": 270.0}
 
 
@@ -47,13 +49,17 @@ class Person:
 
 @dataclass(frozen=True)
 class KnownFace:
-    """A face in a scene: box [4] inside the photo, landmarks [5, 2], width in pixels before it was cut, its third."""
+    """A face in a scene: box [4] inside the photo, landmarks [5, 2], width in pixels before it was cut, its third.
+
+    strip: what the photo's border left of it shows neither a whole eye nor nose and mouth: a cheek, a chin, a forehead.
+    """
 
     box: np.ndarray
     landmarks: np.ndarray
     size: float
     third: int
     kind: str
+    strip: bool
 
 
 @dataclass(frozen=True)
@@ -136,7 +142,8 @@ def _add(
             continue
         _paste(photo, patch, shift)
         box = np.clip(whole, 0, [width, height, width, height])
-        faces.append(KnownFace(box, marks + shift, size, person.third, kind))
+        strip = _is_strip(marks + shift, size, (width, height))
+        faces.append(KnownFace(box, marks + shift, size, person.third, kind, strip))
         return faces[-1]
     return None
 
@@ -152,6 +159,12 @@ def _at_border(
     reach = half[axis] * (inside - 1)
     spot[axis] = reach if kind in ("cut_left", "cut_top") else size[axis] - reach
     return spot
+
+
+def _is_strip(marks: np.ndarray, size: float, photo: tuple[int, int]) -> bool:
+    """Whether of landmarks [5, 2] neither an eye as a whole nor the nose with a corner of the mouth is in the photo."""
+    depth = np.minimum(marks, np.array(photo) - marks).min(axis=1)
+    return bool(depth[:2].max() < EYE * size and (depth[2] < 0 or depth[3:].max() < 0))
 
 
 def _cover(
@@ -170,7 +183,7 @@ def _cover(
     if any(_touch(area, other.box) for other in faces if other is not face):
         return
     _paste(photo, patch, shift)
-    faces.append(KnownFace(box, marks + shift, face.size, person.third, "covered"))
+    faces.append(KnownFace(box, marks + shift, face.size, person.third, "covered", strip=False))
 
 
 def _turned(person: Person, side: float, angle: float) -> tuple[np.ndarray, np.ndarray]:

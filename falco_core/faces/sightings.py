@@ -22,15 +22,16 @@ RESOLVED = 16
 """Pixels of the view: from this size on CenterFace would have seen a face of its own."""
 SPLIT = 250
 """Pixels of the view: only larger faces does CenterFace take apart."""
-ON_BORDER = (0.3, 0.95)
-"""Share of a box inside the photo from which, and up to which, a mirrored border helps to see it."""
+ON_BORDER = (0.25, 0.97)
+"""Share of a box inside the photo from which, and up to which, a mirrored border may have completed its face."""
 
 
 @dataclass
 class Sighting:
-    """A face as the views show it: the best box [4] and landmarks [5, 2] in photo pixels, and the best score.
+    """A face as the views show it: the best box [4] and landmarks [5, 2] in photo pixels, and the best scores.
 
-    `seen_by` says how well each part of a view (name, part) saw it, `scale` is photo pixels per pixel of the coarsest.
+    `score` is CenterFace's best in the plain views, `border_score` YuNet's in those with a mirrored border. `seen_by`
+    says how well each part of a view (name, part) saw it, `scale` is photo pixels per pixel of the coarsest.
     """
 
     box: np.ndarray
@@ -38,6 +39,7 @@ class Sighting:
     score: float
     rank: tuple[bool, bool, float]
     scale: float
+    border_score: float = 0.0
     seen_by: dict[tuple[str, int], float] = field(default_factory=dict)
 
     @property
@@ -49,18 +51,50 @@ class Sighting:
 
 def join(sightings: list[Sighting], view: View, seen: Seen) -> None:
     """Add the faces of a view to the sightings of coarser ones, in place."""
+    if view.border:
+        _join_border(sightings, view, seen)
+        return
     ratio, shift = view.scale, view.corner
-    found = [(box, i) for i, box in enumerate(seen.boxes) if not view.border or _crosses(box, view)]
-    whole = {i: not view.border and not _cut_by_tile(box, view) for box, i in found}
-    for box, i in sorted(found, key=lambda face: (not whole[face[1]], -seen.scores[face[1]], face[1])):
+    whole = [not _cut_by_tile(box, view) for box in seen.boxes]
+    for i in sorted(range(len(whole)), key=lambda face: (not whole[face], -seen.scores[face], face)):
+        box = seen.boxes[i]
         side = float((box[2:] - box[:2]).max())
         rank = (whole[i], side <= WHOLE_FACE, float(seen.scores[i]))
-        place = _without_border(box, view) * np.tile(ratio, 2) + np.tile(shift, 2)
+        place = box * np.tile(ratio, 2) + np.tile(shift, 2)
         new = Sighting(place, seen.landmarks[i] * ratio + shift, rank[2], rank, float(ratio.max()))
-        known = _place(sightings, new, (view.name, view.part))
-        if not known and not view.border:  # what a mirrored border alone shows is often no face
+        if not _place(sightings, new, (view.name, view.part)):
             new.seen_by[view.name, view.part] = new.score
             sightings.append(new)
+
+
+def _join_border(sightings: list[Sighting], view: View, seen: Seen) -> None:
+    """Add the faces at the border of a view that is mirrored there: known ones become surer, others are new."""
+    part, ratio, shift = (view.name, view.part), view.scale, view.corner
+    for i in range(len(seen.boxes)):
+        if not _crosses(seen.boxes[i], view):
+            continue
+        place = _without_border(seen.boxes[i], view) * np.tile(ratio, 2) + np.tile(shift, 2)
+        score = float(seen.scores[i])
+        known = _known_at_border(sightings, place)
+        if known is None:
+            known = Sighting(place, seen.landmarks[i] * ratio + shift, 0.0, (False, False, 0.0), float(ratio.max()))
+            sightings.append(known)
+        elif known.score < SURE and score > known.border_score and overlaps(place, known.box[None])[0][0] >= SAME_FACE:
+            known.box = place  # CenterFace, unsure of a cut face, is unsure of its place
+        known.border_score = max(known.border_score, score)
+        known.seen_by[part] = max(known.seen_by.get(part, 0.0), score)
+
+
+def _known_at_border(sightings: list[Sighting], place: np.ndarray) -> Sighting | None:
+    """The sighting whose face is at the box `place` [4] of the photo, or, if it is sure, around it."""
+    if not sightings:
+        return None
+    shared, inside = overlaps(place, np.stack([known.box for known in sightings]))
+    best = int(np.argmax(shared))
+    if shared[best] >= SAME_FACE:
+        return sightings[best]
+    around = [i for i in np.argsort(-inside, kind="stable") if inside[i] >= INSIDE and sightings[i].score >= SURE]
+    return sightings[around[0]] if around else None
 
 
 def _place(sightings: list[Sighting], new: Sighting, part: tuple[str, int]) -> bool:
@@ -113,10 +147,10 @@ def _crosses(box: np.ndarray, view: View) -> bool:
 
 
 def _without_border(box: np.ndarray, view: View) -> np.ndarray:
-    """What of a box [4] lies inside a mirrored border; all of it where there is none."""
-    if not view.border:
-        return box
+    """What of a box [4] lies inside the sides at which a view is mirrored."""
     height, width = view.pixels.shape[:2]
-    edge = np.array([width, height, width, height]) - view.border
-    inside: np.ndarray = np.clip(box, view.border, edge)
+    left, top, right, bottom = (0 if inner else view.border for inner in view.inner)
+    low = np.where(view.inner[:2], -np.inf, [left, top])
+    high = np.where(view.inner[2:], np.inf, [width - right, height - bottom])
+    inside: np.ndarray = np.clip(box, np.tile(low, 2), np.tile(high, 2))
     return inside

@@ -1,4 +1,4 @@
-"""The views of a photo that the finder looks at: the whole photo scaled down, and tiles of it as it is."""
+"""The views of a photo that the finder looks at: the whole photo scaled down, tiles as it is, borders mirrored."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -11,7 +11,7 @@ WHOLE_SIDES = (400, 800, 1600)
 APART = 1.4
 """A view of the whole photo is left out where the photo, or its tiles, are less than this much larger."""
 BORDER = 0.1
-"""Width of what is mirrored around the largest whole view, over its longer side: it completes cut faces."""
+"""Width of what is mirrored at the photo's border, over a view's longer side: it completes cut faces."""
 TILE = 1600
 """Longest side of a tile, pixels: what the memory of a look is bounded by."""
 OVERLAP = 320
@@ -26,7 +26,7 @@ class View:
 
     `name` is the view's, `part` tells the tiles of one view apart. `inner` says which sides (left, top, right, bottom)
     of the picture lie inside the photo, so that a face there may be only a part of one. `border` is the width, in
-    pixels of the view, of what was mirrored around it.
+    pixels of the view, of what was mirrored along its other sides, 0 where nothing was.
     """
 
     name: str
@@ -44,10 +44,17 @@ def views_of(pixels: np.ndarray) -> Iterator[View]:
         return
     yield from _plain_views(pixels)
     white = _white(pixels)
-    if white < DARK:
-        brighter = (np.arange(256) * (255 / max(white, 8.0))).clip(0, 255).round().astype(np.uint8)
+    if white >= DARK:
+        yield from map(_mirrored, filter(_at_border, _plain_views(pixels)))
+        return
+    brighter = (np.arange(256) * (255 / max(white, 8.0))).clip(0, 255).round().astype(np.uint8)
+    for mirror in (False, True):
         for view in _plain_views(pixels):
-            yield replace(view, name=f"bright_{view.name}", pixels=brighter[view.pixels])
+            bright = replace(view, name=f"bright_{view.name}", pixels=brighter[view.pixels])
+            if not mirror:
+                yield bright
+            elif _at_border(view):
+                yield _mirrored(bright)
 
 
 def _plain_views(pixels: np.ndarray) -> Iterator[View]:
@@ -56,11 +63,9 @@ def _plain_views(pixels: np.ndarray) -> Iterator[View]:
     if longer <= TILE and longer not in wholes:
         wholes.append(longer)
     for side in wholes:
-        view = _whole(pixels, f"whole_{side}" if side in WHOLE_SIDES else "whole", side)
-        yield view
+        yield _whole(pixels, f"whole_{side}" if side in WHOLE_SIDES else "whole", side)
     if longer > TILE:
         yield from _tiles(pixels)
-    yield _mirrored(view)
 
 
 def _whole(pixels: np.ndarray, name: str, side: int) -> View:
@@ -71,11 +76,16 @@ def _whole(pixels: np.ndarray, name: str, side: int) -> View:
     return View(name, 0, smaller, np.array([width / size[0], height / size[1]]), np.zeros(2))
 
 
+def _at_border(view: View) -> bool:
+    return not all(view.inner)
+
+
 def _mirrored(view: View) -> View:
-    height, width = view.pixels.shape[:2]
-    border = round(BORDER * max(height, width))
-    wider = cv2.copyMakeBorder(view.pixels, border, border, border, border, cv2.BORDER_REFLECT)
-    return View("mirrored", 0, wider, view.scale, view.corner - border * view.scale, border=border)
+    border = round(BORDER * max(view.pixels.shape[:2]))
+    left, top, right, bottom = (0 if inner else border for inner in view.inner)
+    wider = cv2.copyMakeBorder(view.pixels, top, bottom, left, right, cv2.BORDER_REFLECT)
+    corner = view.corner - np.array([left, top]) * view.scale
+    return replace(view, name=f"mirrored_{view.name}", pixels=wider, corner=corner, border=border)
 
 
 def _tiles(pixels: np.ndarray) -> Iterator[View]:

@@ -36,8 +36,8 @@ class AlignParams(Section):
     """Pixels, longer side of the face box: smaller faces are not looked for."""
     smallest_replaced: int = Field(40, ge=6, le=4000)
     """Pixels, shorter side of the face box: smaller faces are concealed instead of replaced."""
-    detection_threshold: Annotated[float, Field(ge=0.1, le=1.0)] = 0.3
-    """CenterFace's score from which something counts as a face."""
+    detection_threshold: Annotated[float, Field(ge=0.1, le=1.0)] = 0.37
+    """How sure the finder must be that something is a face, 0..1."""
     most_turned: Unit = 0.8
     """Faces turned further to a side (0 frontal, 1 profile) are concealed instead of replaced."""
     most_covered: Unit = 0.25

@@ -11,7 +11,7 @@ LATE = {Cause.MISSED_AT_FIRST: 1.0, Cause.UNCHANGED: 0.95, Cause.STILL_RECOGNISA
 CONCEALED = 0.7
 """Concealed from the start: a look tells whether enough is hidden."""
 UNSURE_BELOW = 0.5
-"""CenterFace's score below which a face may be a face or not."""
+"""The finder's score below which a face may be a face or not."""
 UNSURE = 0.6
 IMPLAUSIBLE = 0.65
 """Of a new face of no plausibility at all (falco_core.judges.plausible); nothing of one without a fault."""

@@ -8,7 +8,8 @@ from PIL import Image
 from falco_core.errors import BundleError, ParamsError
 from falco_core.faces.centerface import CenterFace
 from falco_core.faces.centerface.network import FILE
-from falco_core.faces.find import Finder, FoundFace, is_cut, turned_away
+from falco_core.faces.find import THRESHOLD, Finder, FoundFace, is_cut, score_of, turned_away
+from falco_core.faces.sightings import Sighting
 from falco_core.faces.views import OVERLAP, TILE, views_of
 from falco_core.photos.codec import load_photo
 
@@ -155,7 +156,7 @@ def test_a_lower_threshold_finds_all_of_a_higher_one_and_more(street: np.ndarray
     pixels = street[200:640, 180:370]  # a third of the face
     cut = on(grey(440, 190 + 430), pixels, 430, 0)
     cut[:, :400] = street[200:640, 200:600]
-    found = [Finder(threshold=threshold).find(cut) for threshold in (0.99, 0.5, 0.06)]
+    found = [Finder(threshold=threshold).find(cut) for threshold in (0.99, 0.7, 0.06)]
     for fewer, more in pairwise(found):
         assert all(known(face, more) for face in fewer)
         assert len(more) >= len(fewer)
@@ -178,6 +179,51 @@ def test_finding_again_gives_the_same_to_the_last_bit(street: np.ndarray, finder
     assert np.array_equal(first.box, second.box)
     assert np.array_equal(first.landmarks, second.landmarks)
     assert (first.score, first.mtcnn_score, first.views) == (second.score, second.mtcnn_score, second.views)
+
+
+@pytest.mark.parametrize("side", ["left", "right", "bottom"])
+def test_a_face_of_which_a_third_with_an_eye_is_in_the_photo_is_found(
+    side: str, street: np.ndarray, finder: Finder
+) -> None:
+    (whole,) = finder.find(street)
+    (x0, y0), (x1, y1) = whole.box[:2], whole.box[2:]
+    wide, tall = x1 - x0, y1 - y0
+    across, down = round(x0 + 0.62 * wide), round(y0 + 0.55 * tall)
+    parts = {"left": street[:, across:], "right": street[:, : round(x0 + 0.4 * wide)], "bottom": street[:down]}
+    faces = finder.find(parts[side])
+    assert len(faces) == 1
+    assert is_cut(faces[0], parts[side].shape)
+
+
+@pytest.mark.parametrize("quarters", [1, 2, 3])
+def test_a_small_turned_face_is_found_once_at_its_place(quarters: int, head: np.ndarray, finder: Finder) -> None:
+    small = resized(head, 24 / 245)
+    pixels = on(grey(300, 400), small, 180, 120)
+    (upright,), (turned,) = finder.find(pixels), finder.find(np.rot90(pixels, quarters))
+    x, y = middle(upright)
+    height, width = pixels.shape[:2]
+    expected = {1: (y, width - x), 2: (width - x, height - y), 3: (height - y, x)}[quarters]
+    assert np.abs(middle(turned) - expected).max() < 8
+
+
+def test_two_boxes_on_one_face_are_one(head: np.ndarray, finder: Finder) -> None:
+    for scale in (0.1, 0.4, 1.0):
+        assert len(Finder(threshold=0.15).find(resized(head, scale))) == 1
+
+
+def test_what_neither_network_is_sure_of_counts_only_where_they_agree() -> None:
+    def score(view: float, border: float, yunet: float, centerface: float) -> float:
+        box, marks = np.zeros(4), np.zeros((5, 2))
+        sighting = Sighting(box, marks, view, (True, True, view), 1.0, border)
+        return score_of(sighting, yunet=yunet, centerface=centerface)
+
+    assert score(0.9, 0.0, 0.0, 0.0) > THRESHOLD  # CenterFace is sure, nobody agrees
+    assert score(0.48, 0.0, 0.0, 0.0) < THRESHOLD
+    assert score(0.04, 0.0, 0.81, 0.71) > THRESHOLD  # too small for a view, clear in the closer look
+    assert score(0.0, 0.8, 0.9, 0.2) > THRESHOLD  # a cut face that the mirrored border completes
+    assert score(0.0, 0.45, 0.85, 0.0) < THRESHOLD
+    assert score(0.06, 0.0, 0.8, 0.0) < THRESHOLD  # YuNet alone
+    assert score(0.5, 0.0, 0.8, 0.6) == pytest.approx(0.8 * 0.55**0.5)
 
 
 @pytest.mark.parametrize("shape", [(1601, 1601), (900, 5000), (4000, 3000)])

@@ -69,16 +69,47 @@ def test_what_a_tiles_border_leaves_of_a_face_is_that_face() -> None:
     assert face.box == pytest.approx([170, 50, 230, 130])
 
 
-def test_a_mirrored_border_makes_a_known_face_surer_and_no_new_one() -> None:
+def test_a_mirrored_border_makes_a_known_face_surer_and_places_what_is_cut() -> None:
     plain = view(1), seen((0, 50, 20, 110, 0.2))
-    mirrored = view(1, name="mirrored", border=20), seen((0, 70, 40, 130, 0.8), (190, 0, 230, 60, 0.7))
+    mirrored = view(1, name="mirrored", border=20), seen((2, 75, 40, 135, 0.8))
     (face,) = joined(plain, mirrored)
-    assert face.score == 0.8
+    assert (face.score, face.border_score) == (0.2, 0.8)
+    assert face.box == pytest.approx([0, 55, 20, 115])
+
+
+def test_a_mirrored_border_does_not_move_a_face_that_is_surely_seen() -> None:
+    plain = view(1), seen((0, 50, 20, 110, 0.6))
+    mirrored = view(1, name="mirrored", border=20), seen((2, 75, 40, 135, 0.8))
+    (face,) = joined(plain, mirrored)
+    assert face.border_score == 0.8
     assert face.box == pytest.approx([0, 50, 20, 110])
 
 
-def test_a_mirrored_border_says_nothing_of_faces_away_from_it() -> None:
+def test_a_mirrored_border_shows_faces_that_nothing_else_shows_up_to_the_photos_border() -> None:
+    mirrored = view(2, name="mirrored", border=20), seen((190, 60, 240, 130, 0.7))
+    (face,) = joined((view(1), seen()), mirrored)
+    assert (face.score, face.border_score) == (0.0, 0.7)
+    assert face.box == pytest.approx([340, 80, 400, 220])
+    assert face.views == ("mirrored",)
+
+
+def test_a_mirrored_border_says_nothing_of_faces_away_from_it_or_mirrored_altogether() -> None:
     plain = view(1), seen((60, 60, 100, 120, 0.2))
-    mirrored = view(1, name="mirrored", border=20), seen((80, 80, 120, 140, 0.8))
+    mirrored = view(1, name="mirrored", border=20), seen((80, 80, 120, 140, 0.8), (214, 60, 244, 120, 0.7))
     (face,) = joined(plain, mirrored)
-    assert face.score == 0.2
+    assert (face.score, face.border_score) == (0.2, 0.0)
+
+
+def test_a_tile_is_mirrored_at_the_photos_border_alone() -> None:
+    left = View(
+        "mirrored_tiles",
+        0,
+        np.zeros((240, 220, 3), np.uint8),
+        np.ones(2),
+        np.array([-20.0, -20.0]),
+        inner=(False, False, True, False),
+        border=20,
+    )
+    at_left, at_inner_side = (0, 60, 60, 130, 0.7), (190, 60, 240, 130, 0.7)
+    (face,) = joined((left, seen(at_left, at_inner_side)))
+    assert face.box == pytest.approx([0, 40, 40, 110])
