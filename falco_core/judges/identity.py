@@ -55,7 +55,7 @@ def rank1(judge: Judge, faces: Compared) -> np.ndarray:
     """bool [N]: no original of the dataset is nearer than the own one (ties and non-numbers count as hits).
 
     Chance alone gives 1/N, so a dataset of one face has rate 1. A person's other pictures are others here: where one
-    of them is nearest the face counts as hidden by 1:N; `nearest_original` finds it.
+    of them is nearest the face counts as hidden by 1:N; `nearest_originals` finds it.
     """
     if not len(faces.seen):
         return np.zeros(0, dtype=bool)
@@ -65,18 +65,12 @@ def rank1(judge: Judge, faces: Compared) -> np.ndarray:
     return hits
 
 
-def nearest_original(judge: Judge, embedding: np.ndarray, all_originals: np.ndarray) -> tuple[int, float]:
-    """Of all originals [N, E] the one most like `embedding` [E]: its row and the similarity.
+def nearest_originals(judge: Judge, embeddings: np.ndarray, all_originals: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Of all originals [N, E] those most like the embeddings [F, E]: their rows [F] and the similarities [F].
 
-    From `judge.near` on it is a likeness that strangers do not reach, whosever original it is. (-1, NaN) if the
+    From `judge.near` on it is a likeness that strangers do not reach, whosever original it is. (-1, NaN) where an
     embedding is not finite: write tests so that this counts as near. Raises JudgeError for unusable originals.
     """
-    rows, similarities = _nearest(judge, embedding[None], all_originals)
-    return int(rows[0]), float(similarities[0])
-
-
-def nearest_originals(judge: Judge, embeddings: np.ndarray, all_originals: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """`nearest_original` of many: rows [F] and similarities [F]."""
     return _nearest(judge, embeddings, all_originals)
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from falco_core.errors import JudgeError
-from falco_core.judges.identity import Compared, headline, identity_records, nearest_original, rank1, reidentified
+from falco_core.judges.identity import Compared, headline, identity_records, nearest_originals, rank1, reidentified
 from falco_core.judges.metrics import IdentityRecord
 from tests.falco_core.judges.helpers import PatchJudge, unit
 
@@ -74,12 +74,10 @@ def test_nobody_judged_is_unknown_and_never_zero() -> None:
 
 
 def test_the_nearest_original_may_be_anothers() -> None:
-    row, likeness = nearest_original(JUDGE, unit([0, 0.1, 1, 0])[0], ORIGINALS)
-    assert row == 2
-    assert likeness >= JUDGE.near
-    row, likeness = nearest_original(JUDGE, np.full(4, np.nan), ORIGINALS)
-    assert row == -1
-    assert not likeness < JUDGE.near
+    rows, likenesses = nearest_originals(JUDGE, np.stack([unit([0, 0.1, 1, 0])[0], np.full(4, np.nan)]), ORIGINALS)
+    assert rows.tolist() == [2, -1]
+    assert likenesses[0] >= JUDGE.near
+    assert not likenesses[1] < JUDGE.near
 
 
 def test_the_headline_says_who_counted() -> None:
