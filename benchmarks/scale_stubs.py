@@ -8,13 +8,13 @@ from unittest.mock import patch
 
 import numpy as np
 
-from falco_core.anonymize.attempts import Attempt, Solved
+from falco_core.anonymize.attempts import Solved
 from falco_core.anonymize.inversion import Inverted
 from falco_core.faces.ladder import Composition, FaceOutcome
 from falco_core.faces.place import Place
 from falco_core.judges.second_look import FaceCheck
 from falco_core.photos.codec import Photo, png_of
-from falco_core.store.rows import AlignedPhoto, FoundFaceRow
+from falco_core.store.rows import AlignedPhoto, Attempt, FoundFaceRow
 
 SIZE = 128
 NOISE = np.random.default_rng(0)

@@ -19,6 +19,7 @@ from falco_core.judges.plausible import Look, Quality
 from falco_core.judges.recognisers import Judge
 from falco_core.photos.tensors import to_pixels, to_tensor
 from falco_core.reasons import Cause
+from falco_core.store.rows import Attempt
 
 RECOGNISED = (Cause.STILL_RECOGNISABLE, Cause.UNCHANGED)
 """Causes after which the next attempt lowers the margin."""
@@ -41,27 +42,6 @@ class Faces:
     references: Sequence[Sequence[np.ndarray]]
     fakes: np.ndarray
     fake_codes: Tensor
-
-
-@dataclass(frozen=True)
-class Attempt:
-    """One attempt at a face, and why it failed (None: it did not).
-
-    first_layer, last_layer: the W+ layers [first, last) that moved; quality: plausibility in 0..1, None where there is
-    no picture; recognised_by: the gate's judge that knows the face.
-    """
-
-    fake: int
-    margin: float
-    first_layer: int
-    last_layer: int
-    cosine_start: float
-    cosine: float
-    attribute_loss: float
-    steps: int
-    cause: Cause | None
-    quality: float | None = None
-    recognised_by: str | None = None
 
 
 @dataclass

@@ -1,7 +1,6 @@
 """Anonymizing faces with a bundle, as the parameters say."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from functools import lru_cache
 
 from falco_core.anonymize.attempts import Faces, Solved, anonymize
@@ -13,7 +12,7 @@ from falco_core.judges.recognisers import Judge
 from falco_core.photos.codec import png_of
 from falco_core.project.params import Params
 from falco_core.reasons import Cause
-from falco_core.store.rows import Anonymized, AttemptRow
+from falco_core.store.rows import Anonymized
 
 
 def anonymize_faces(bundle: Bundle, params: Params, faces: Faces, gates: Sequence[Sequence[Judge]]) -> list[Solved]:
@@ -37,10 +36,9 @@ def anonymize_faces(bundle: Bundle, params: Params, faces: Faces, gates: Sequenc
 
 def anonymized_row(result: Solved) -> Anonymized:
     """What is kept of a face."""
-    attempts = tuple(AttemptRow(**asdict(attempt)) for attempt in result.attempts)
     # A face that failed is drawn and counted before it is concealed, unless nothing can be drawn.
     crop = b"" if result.cause == Cause.NOT_FINITE else png_of(result.crop)
-    return Anonymized(attempts, crop, {"codes": result.code})
+    return Anonymized(tuple(result.attempts), crop, {"codes": result.code})
 
 
 @lru_cache(maxsize=1)

@@ -88,8 +88,8 @@ class Pairing:
 
 
 @dataclass(frozen=True)
-class AttemptRow:
-    """One attempt at a face (`anonymize.attempts.Attempt`)."""
+class Attempt:
+    """One attempt at a face (`anonymize.attempts`)."""
 
     fake: int
     margin: float
@@ -104,9 +104,9 @@ class AttemptRow:
     steps: int
     cause: Cause | None
     """Why it failed; None: it did not."""
-    quality: float | None
+    quality: float | None = None
     """Plausibility (`judges.plausible`), 0..1; None: there is no picture."""
-    recognised_by: str | None
+    recognised_by: str | None = None
     """The gate's judge that knows the face in the composite; None: none."""
 
 
@@ -114,7 +114,7 @@ class AttemptRow:
 class Anonymized:
     """A face's attempts and what the last one drew; the item's id is the face's."""
 
-    attempts: tuple[AttemptRow, ...]
+    attempts: tuple[Attempt, ...]
     crop: bytes = b""
     """PNG [S, S, 3]; empty where nothing could be drawn."""
     arrays: Arrays = field(default_factory=dict)
