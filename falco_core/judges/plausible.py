@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from falco_core.faces.detect import Detector
-from falco_core.faces.mask import features_mask
+from falco_core.faces.mask import features_mask, jaw_mask
 
 UNSURE, SURE = 0.6, 0.95
 """MTCNN's probability at which nothing is left of a face, and from which it is one. Blurred faces reach 0.92 too: this
@@ -30,6 +30,8 @@ SKIN = ((0.05, 0.75), (-0.70, 0.05))
 GLARING, LIT = 0.50, 0.30
 """Log ratio of light on the new face to that on the old one, where they differ most, at which the
 new one is lit as nothing around it is or has blotches, and up to which they are other people: 0.25 of most faces."""
+NO_BEARD = 0.5
+"""Of `jaw_mask`: below, no beard grows."""
 LIGHT_BLUR, LIT_WITHIN = 1 / 24, 95.0
 """Of the crop's side: standard deviation of the blur that leaves light; percentile that counts as most."""
 GONE, DRAWN = 0.2, 0.4
@@ -148,7 +150,7 @@ class Plausibility:
             detected=step(seen.chance, UNSURE, SURE) if seen.chance >= seen.turned else 0.0,
             placed=step(_moved(seen, known, landmarks), OFF, MOVED),
             tone=step(_foreign(*skins), FOREIGN, LIKE_SKIN),
-            light=step(_relit(original, shown, mask), GLARING, LIT),
+            light=step(_relit(original, shown, mask, landmarks), GLARING, LIT),
             glow=step(_glow(original, shown, mask, landmarks), GLOWING, BRIGHT),
             drawn=step(_drawn(original, shown, landmarks), GONE, DRAWN),
             kept=step(fidelity, UNKNOWN, FAITHFUL),
@@ -242,9 +244,10 @@ def _hue(colour: np.ndarray) -> np.ndarray:
     return np.asarray(logs[[0, 2]] - logs[1])
 
 
-def _relit(original: np.ndarray, shown: np.ndarray, mask: np.ndarray) -> float:
-    """By how much the light on a face changed where it changed most."""
-    inside = mask > INSIDE
+def _relit(original: np.ndarray, shown: np.ndarray, mask: np.ndarray, landmarks: np.ndarray) -> float:
+    """By how much the light on a face changed where it changed most; a beard that came or went is no light."""
+    whole = slice(0, len(mask))
+    inside = (mask > INSIDE) & (jaw_mask(landmarks, whole, whole) < NO_BEARD)
     if inside.sum() < FEW:
         return 0.0
     old, new = (_logs(crop, LIGHT_BLUR) for crop in (original, shown))

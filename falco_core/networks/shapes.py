@@ -2,8 +2,8 @@
 
 Libraries choose their arithmetic by the shape of a batch: a face alone and the same face among fifteen others come out
 different in the last bits, which an optimization makes visible. In batches of one shape a face's result is the same
-to the bit in any place, whatever the others are and how many threads there are (measured for all networks of mini on
-a CPU; tests/falco_core/anonymize/test_solver.py). So every batch is filled up to that shape.
+to the bit in any place and whatever the others are (tests/falco_core/anonymize/test_solver.py). So every batch is
+filled up to that shape. Another number of threads still changes the last bits.
 """
 
 from collections.abc import Iterator

@@ -67,7 +67,7 @@ def test_valid_values_survive_writing_and_reading(margin: float, steps: int) -> 
 
 def test_the_digest_sees_results_and_not_places() -> None:
     here = parse_params(MINIMAL, source="x")
-    elsewhere = parse_params({"input": {"photos": "/other"}, "store": {"items": "/cache"}}, source="x")
+    elsewhere = parse_params({"input": {"photos": "/other"}, "store": {"path": "/cache"}}, source="x")
     other = parse_params({**MINIMAL, "anonymize": {"margin": 0.1}}, source="x")
     keys = ("anonymize.margin", "align.most_turned")
     assert here.digest(keys) == elsewhere.digest(keys) != other.digest(keys)
