@@ -11,21 +11,20 @@ from falco_core.errors import ProjectError
 from falco_core.project.folder import Project
 from flows.forget import photos_to_forget
 from tests import artifacts
-from tests.flows.test_pipeline import call
+from tests.flows.runs import Run, call, run_falco
 
-SETTINGS = ("-S", "sample.count=8", "-S", "anonymize.steps=8", "-S", "anonymize.attempts=1")
-SETTINGS += ("-S", "gate.allow_unknown=true", "-S", "gate.min_detection_rate=0")
 KEPT, FORGOTTEN = "open_sky.png", "office_window.png"
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory, demo_photos: Path) -> Path:
+def project(run: Run, demo_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the run, of two photos only from now on."""
     root = tmp_path_factory.mktemp("forget")
+    shutil.copytree(run.project, root / "project")
     (root / "photos" / "people").mkdir(parents=True)
     for name in (KEPT, FORGOTTEN):
         shutil.copyfile(demo_photos / name, root / "photos" / "people" / name)
-    done = call("falco", "run", root / "photos", "--out", root / "project", *SETTINGS, cwd=root)
-    assert done.returncode == 0, done.stdout + done.stderr
+    run_falco(root / "photos", root / "project", "-S", "gate.allow_unknown=true")
     return root / "project"
 
 

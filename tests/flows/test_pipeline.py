@@ -2,11 +2,7 @@
 
 import hashlib
 import json
-import os
 import shutil
-import subprocess
-import sys
-from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 
@@ -16,50 +12,9 @@ from PIL import Image
 
 from falco_core.faces.mask import LIMIT, face_oval
 from tests import artifacts
-from tests.flows.photos import CONCEALED, EITHER, GOOD, make_folder, shown
+from tests.flows.photos import CONCEALED, EITHER, GOOD, shown
 from tests.flows.photos import WITHHELD as EXPECTED
-
-BIN = Path(sys.executable).parent
-SETTINGS = ("-S", "sample.count=48")
-
-
-@dataclass(frozen=True)
-class Run:
-    """A finished `falco run`."""
-
-    photos: Path
-    project: Path
-    output: str
-
-    @property
-    def released(self) -> dict[str, Path]:
-        rows = artifacts.outcomes(self.project)
-        return {row.photo: self.project / "release/photos" / row.file for row in rows if row.file is not None}
-
-    @property
-    def reasons(self) -> dict[str, str]:
-        return artifacts.reasons(self.project)
-
-
-def call(*command: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
-    environment.pop("PREFECT_API_URL", None)
-    return subprocess.run(
-        [str(part) for part in command], cwd=cwd, env=environment, capture_output=True, text=True, timeout=500
-    )
-
-
-def run_falco(photos: Path, project: Path, *settings: str) -> str:
-    done = call("falco", "run", photos, "--out", project, *SETTINGS, *settings, cwd=photos.parent)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
-@pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory, demo_photos: Path) -> Run:
-    root = tmp_path_factory.mktemp("run")
-    make_folder(root / "photos", demo_photos)
-    return Run(root / "photos", root / "project", run_falco(root / "photos", root / "project"))
+from tests.flows.runs import Run, call, run_falco
 
 
 def test_every_photo_is_released_or_withheld_with_a_reason(run: Run) -> None:

@@ -16,7 +16,7 @@ from falco_core.bundles.bundle import load_bundle
 from falco_core.bundles.catalogue import bundles_home
 from flows.commands.main import main
 from tests import artifacts
-from tests.flows.test_pipeline import call
+from tests.flows.runs import call
 
 Falco = Callable[..., tuple[int, str, str]]
 
