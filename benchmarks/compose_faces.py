@@ -60,7 +60,7 @@ class Face:
 
 def demo_faces() -> list[Face]:
     """The faces that MTCNN finds in the demo photos."""
-    folder = files("falco_core") / "rendered" / "demo_photos"
+    folder = files("falco_rendered") / "demo_photos"
     return _found({each.name: each.read_bytes() for each in folder.iterdir() if each.name.endswith((".jpg", ".png"))})
 
 

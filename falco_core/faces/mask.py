@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from falco_core.faces.outline import smoothed
 from falco_core.faces.segment import FEWEST, colour_model, cut, likelihood
 
 # The face oval in units of the distances between the landmarks. Generous: it must cover brows, cheeks and chin of
@@ -124,6 +125,7 @@ def face_mask(crop: np.ndarray, landmarks: np.ndarray) -> tuple[np.ndarray, Mask
     distance = oval.distance(_centres(WORK))
     core = core_mask(points, WORK)
     found = _whole(_face_by_colour(image, oval, points, distance, core), core)
+    found = smoothed(found, oval, points[3:].mean(axis=0)) | core
     inner = distance < INNER
     quality = MaskQuality(covered=float((inner & ~found).sum() / max(inner.sum(), 1)))
     within = (LIMIT - distance) * min(oval.half_width, oval.up_size, oval.down_size)
@@ -263,7 +265,7 @@ def _softened(found: np.ndarray, core: np.ndarray, *, within: np.ndarray, size: 
     """
     inside = found.copy()
     inside[0], inside[-1], inside[:, 0], inside[:, -1] = False, False, False, False
-    depth = _to_edge(inside) - _to_edge(~inside)
+    depth = cv2.GaussianBlur(_to_edge(inside) - _to_edge(~inside), (0, 0), 1.5)
     beyond = _to_edge(~core)
     way = np.minimum((depth + 0.5) / (EDGE * WORK), within / (EDGE_ON_SKIN * WORK))
     way = np.maximum(way, 1.5 - beyond / (EDGE * WORK))
