@@ -20,6 +20,8 @@ WORK = 400
 """Pixels of the crop's side at which light and sharpness are compared in larger faces."""
 FRAME_FROM, SURE = 0.3, 0.98
 """Of a frame's picture: less is none. Of the mask: more hides whatever the old face wore."""
+FRAME_SOFT = 0.8
+"""Standard deviation of the soft edge of a new frame, in pixels of a frame's picture."""
 GREY = 0.01
 """Less do the channels of a grey pixel differ."""
 LEAST = 1 / 255
@@ -58,11 +60,16 @@ def paste(pixels: np.ndarray, crop: np.ndarray, *, quad: np.ndarray, landmarks: 
     own = face_mask(crop, landmarks_in_crop(landmarks, quad, crop.shape[0]))[0]
     face = np.maximum(_warped_mask(own, places, side), core)
     seed = int.from_bytes(hashlib.sha256(crop.tobytes()).digest()[:8], "big")
-    frame = _warped_mask(_frame(pixels, crop, quad, landmarks, mask), places, side) > FRAME_FROM
+    frames = _frames(pixels, crop, quad, landmarks, mask)
+    frame = _warped_mask(frames.lost, places, side) > FRAME_FROM
     ends = frame & (alpha < SURE)
+    alpha = np.maximum(alpha, _warped_mask(frames.gained, places, side))
+    alpha[alpha < LEAST] = 0.0
+    worn = _warped_mask(frames.worn, places, side)
+    face, free = np.maximum(face, worn), np.maximum(core, worn)
     old, touched = _without(pixels[rows, columns], frame, ends, side), (alpha > 0) | ends
     features, jaw = features_mask(landmarks, rows, columns), jaw_mask(landmarks, rows, columns)
-    fitted = _fitted(old, crop, places, Where(alpha, face, core, features, jaw), side)
+    fitted = _fitted(old, crop, places, Where(alpha, face, free, features, jaw), side)
     noise = grain(old, fitted, alpha, side=side, seed=seed)[..., None]
     fitted, old = fitted + noise, old + ends[..., None] * noise
     blended = old + alpha[..., None] * (_as_grey_as(old[alpha > 0], fitted) - old)
@@ -154,16 +161,32 @@ def _as_grey_as(old: np.ndarray, new: np.ndarray) -> np.ndarray:
     return new
 
 
-def _frame(
-    pixels: np.ndarray, crop: np.ndarray, quad: np.ndarray, landmarks: np.ndarray, mask: np.ndarray
-) -> np.ndarray:
-    """The glasses' frame of the old face, as a picture of the crop quad; empty where the new face wears one, too."""
-    before = extract_crop(pixels, quad, FRAME_SIZE)
-    own = landmarks_in_crop(landmarks, quad, FRAME_SIZE)
-    if wears_frame(before, own) and not wears_frame(crop, own * (len(crop) / FRAME_SIZE)):
-        size = (FRAME_SIZE, FRAME_SIZE)
-        return frame_of(before, own, cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_LINEAR))
-    return np.zeros((1, 1), dtype=np.float32)
+@dataclass(frozen=True)
+class Frames:
+    """Glasses' frames as pictures of the crop quad, [S, S] in 0..1, empty where there is none.
+
+    lost: the old face's that the new one does not wear; worn: the new face's; gained: the same, if the old one wore
+    none.
+    """
+
+    lost: np.ndarray
+    worn: np.ndarray
+    gained: np.ndarray
+
+
+def _frames(pixels: np.ndarray, crop: np.ndarray, quad: np.ndarray, landmarks: np.ndarray, mask: np.ndarray) -> Frames:
+    """The frames of the old face and of the new one."""
+    before, own = extract_crop(pixels, quad, FRAME_SIZE), landmarks_in_crop(landmarks, quad, FRAME_SIZE)
+    size, none = (FRAME_SIZE, FRAME_SIZE), np.zeros((1, 1), dtype=np.float32)
+    had, has = wears_frame(before, own), wears_frame(crop, own * (len(crop) / FRAME_SIZE))
+    if not (had or has):
+        return Frames(none, none, none)
+    inside = cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_LINEAR)
+    if not has:
+        return Frames(frame_of(before, own, inside), none, none)
+    new = np.asarray(cv2.resize(crop, size, interpolation=cv2.INTER_AREA if len(crop) > FRAME_SIZE else cv2.INTER_CUBIC))
+    worn = np.asarray(cv2.GaussianBlur(frame_of(new, own, inside, around=1), (0, 0), FRAME_SOFT))
+    return Frames(none, worn, none if had else worn)
 
 
 def _without(old: np.ndarray, frame: np.ndarray, ends: np.ndarray, side: float) -> np.ndarray:

@@ -64,8 +64,8 @@ def wears_frame(crop: np.ndarray, landmarks: np.ndarray) -> bool:
     return bridge >= BRIDGE and max(rims) >= RIM
 
 
-def frame_of(crop: np.ndarray, landmarks: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Where the frame of an aligned face is, and a little around it: float32 [SIZE, SIZE], 1 there and 0 elsewhere.
+def frame_of(crop: np.ndarray, landmarks: np.ndarray, mask: np.ndarray, *, around: int = 2) -> np.ndarray:
+    """Where the frame of an aligned face is, and `around` pixels: float32 [SIZE, SIZE], 1 there and 0 elsewhere.
 
     crop: uint8 [SIZE, SIZE, 3]; landmarks: [5, 2], its pixels; mask: [SIZE, SIZE] in 0..1, inside of which brows and
     lids may be taken for a part of it. Outside of it: the rims that hang together with the bridge over the nose, and
@@ -99,7 +99,7 @@ def frame_of(crop: np.ndarray, landmarks: np.ndarray, mask: np.ndarray) -> np.nd
     arms = _arm(score[:, beside[0] :: -1], lying[:, beside[0] :: -1], height)[:, ::-1]
     frame[:, : beside[0] + 1] |= arms
     frame[:, beside[1] :] |= _arm(score[:, beside[1] :], lying[:, beside[1] :], height)
-    return np.asarray(cv2.dilate(frame.astype(np.float32), disc(2)))
+    return np.asarray(cv2.dilate(frame.astype(np.float32), disc(around)))
 
 
 def _arm(score: np.ndarray, lines: np.ndarray, height: float) -> np.ndarray:

@@ -267,7 +267,7 @@ def _softened(found: np.ndarray, core: np.ndarray, *, within: np.ndarray, size: 
     inside[0], inside[-1], inside[:, 0], inside[:, -1] = False, False, False, False
     depth = cv2.GaussianBlur(_to_edge(inside) - _to_edge(~inside), (0, 0), 1.5)
     beyond = _to_edge(~core)
-    way = np.minimum((depth + 0.5) / (EDGE * WORK), within / (EDGE_ON_SKIN * WORK))
+    way = np.minimum((depth + 1.2) / (EDGE * WORK), within / (EDGE_ON_SKIN * WORK))
     way = np.maximum(way, 1.5 - beyond / (EDGE * WORK))
     way = cv2.resize(way, (size, size), interpolation=cv2.INTER_LINEAR)
     way = np.clip(way, 0.0, 1.0)
