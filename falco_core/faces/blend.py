@@ -44,13 +44,15 @@ MOST_TINT = 0.6
 """Log difference of a colour channel to the others beyond which detail has no more colour: green frames have 0.5."""
 SEAM = 0.035
 """Standard deviation over which the colours meet at the mask's edge, as a share of the side."""
-ALIKE = 0.45
+MOST_SEAM, MOST_SEAM_TINT = 0.3, 0.08
+"""Log difference by which brightness and colour are changed there, at most: what asks for more is hair or clothes."""
+ALIKE = 0.35
 """Log difference to a face's light beyond which a pixel outside of the mask is no skin that goes on."""
 FACE_FROM = 0.25
 """From which value of its mask on the new face counts: a soft edge is still face."""
 FACE_LACKS = 0.4
 """By how much of the mask the new face is less: the width of a soft edge that lies a hundredth of the side off."""
-FILL_MARGIN = 0.04
+FILL_MARGIN = 0.06
 """How far inside its outline, as a share of the side, the new face is mixed with what is around it."""
 MOST_BESIDE, STRONGEST = 1.2, 99.8
 """How much stronger than this percentile of the old one's detail the new one's may be beside eyes, nose and mouth."""
@@ -179,9 +181,14 @@ def _bounded(new: np.ndarray, old: np.ndarray, layers: Layers, solid: np.ndarray
     if beside.sum() < FEW:
         return new
     most = MOST_BESIDE * float(np.percentile(np.abs(old[beside]), STRONGEST)) + EMPTY
+    # Light on a beard is low, and a neck below it would shine.
+    brightest = MOST_BESIDE * float(np.percentile(old[beside].mean(axis=1), STRONGEST)) + EMPTY
     free = gauss(cv2.dilate(layers.core, disc(layers.side / 25)), layers.side / 50)
     free = np.where(layers.mask < OUTSIDE, 1.0, free)[..., None]
-    return np.asarray(free * new + (1 - free) * np.clip(new, -most, most))
+    bounded = np.clip(new, -most, most)
+    grey = bounded.mean(axis=2, keepdims=True)
+    bounded = bounded - np.maximum(grey - max(brightest, 0.0), 0.0)
+    return np.asarray(free * new + (1 - free) * bounded)
 
 
 def _matched(old: np.ndarray, new: np.ndarray, solid: np.ndarray, side: float) -> np.ndarray:
@@ -244,7 +251,15 @@ def _seam(old: np.ndarray, fitted: np.ndarray, light: np.ndarray, layers: Layers
     away = ((old - light) ** 2).sum(axis=2) + ((fitted - light) ** 2).sum(axis=2)
     weight = (ring * np.exp(-away / ALIKE**2)).astype(np.float32)
     near = blurred(old - fitted, weight, sigma)
-    return np.asarray(near[..., :-1] / (near[..., -1:] + 0.05))
+    seam = near[..., :-1] / (near[..., -1:] + 0.05)
+    grey = seam.mean(axis=2, keepdims=True)
+    tint = seam - grey
+    return np.asarray(_softly(grey, MOST_SEAM) + _softly(tint, MOST_SEAM_TINT))
+
+
+def _softly(values: np.ndarray, most: float) -> np.ndarray:
+    """Values that end softly at `most` on both sides."""
+    return np.asarray(most * np.tanh(values / most))
 
 
 def _middle(mask: np.ndarray) -> tuple[slice, slice]:
