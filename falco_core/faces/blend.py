@@ -56,6 +56,8 @@ FILL_MARGIN = 0.06
 """How far inside its outline, as a share of the side, the new face is mixed with what is around it."""
 MOST_BESIDE, STRONGEST = 1.2, 99.8
 """How much stronger than this percentile of the old one's detail the new one's may be beside eyes, nose and mouth."""
+BOUNDED = 0.65
+"""From which value of the mask on the new face's detail is bounded, fully at 1."""
 OUTSIDE = 0.1
 """Below which value of the mask a pixel is the old photo's."""
 MOST_GRAIN = 4.0
@@ -184,10 +186,12 @@ def _bounded(new: np.ndarray, old: np.ndarray, layers: Layers, solid: np.ndarray
     # Light on a beard is low, and a neck below it would shine.
     brightest = MOST_BESIDE * float(np.percentile(old[beside].mean(axis=1), STRONGEST)) + EMPTY
     free = gauss(cv2.dilate(layers.core, disc(layers.side / 25)), layers.side / 50)
-    free = np.where(layers.mask < OUTSIDE, 1.0, free)[..., None]
+    # Towards the edge there is less of it anyway, and what lies there may be hair that is the same in both.
+    inside = np.clip((layers.mask - BOUNDED) / (1 - BOUNDED), 0.0, 1.0)
+    free = (1 - (1 - free) * inside)[..., None]
     bounded = np.clip(new, -most, most)
     grey = bounded.mean(axis=2, keepdims=True)
-    bounded = bounded - np.maximum(grey - max(brightest, 0.0), 0.0)
+    bounded = bounded - layers.jaw[..., None] * np.maximum(grey - max(brightest, 0.0), 0.0)
     return np.asarray(free * new + (1 - free) * bounded)
 
 

@@ -39,6 +39,8 @@ BENT = 0.2
 """What a path along an arm loses for each row that it rises or falls."""
 ARM_LEAST, ARM_WHOLE, ARM_STRAIGHT = 0.15, 0.75, 1.6
 """Of an arm: length in eye-to-mouth distances, share of it that is seen, deviation from a bow in pixels of SIZE."""
+TIP_RESTS = 4
+"""Columns without a line after which an arm has ended."""
 ARM_REACH = 4
 """Pixels of SIZE to both sides of an arm's middle that may be its own."""
 
@@ -120,11 +122,29 @@ def _arm(score: np.ndarray, lines: np.ndarray, height: float) -> np.ndarray:
     bow = np.polyval(np.polyfit(columns, rows, 2), columns)
     if float(np.sqrt(((rows - bow) ** 2).mean())) > ARM_STRAIGHT:
         return found
+    rows, columns = _to_the_tip(rows, columns, lines)
     for column, row in zip(columns, rows, strict=True):
         part = slice(max(row - ARM_REACH, 0), row + ARM_REACH + 1)
         found[part, column] = lines[part, column] > HALF * lines[row, column]
         found[row, column] = True
     return found
+
+
+def _to_the_tip(rows: np.ndarray, columns: np.ndarray, lines: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The path of an arm, rows and columns, with what goes straight on from it in another light."""
+    last = slice(-min(len(rows), 16), None)
+    slope, start = np.polyfit(columns[last], rows[last], 1)
+    tip, rests = int(columns[-1]), 0
+    for column in range(tip + 1, lines.shape[1]):
+        row = round(float(slope * column + start))
+        near = lines[max(row - 2, 0) : row + 3, column] if 0 <= row < len(lines) else lines[:0, column]
+        rests = 0 if near.size and near.max() > SURE / 2 else rests + 1
+        if rests > TIP_RESTS:
+            break
+        tip = column if rests == 0 else tip
+    beyond = np.arange(int(columns[-1]) + 1, tip + 1)
+    on = np.rint(slope * beyond + start).astype(int)
+    return np.concatenate([rows, on]), np.concatenate([columns, beyond])
 
 
 def _best_path(score: np.ndarray) -> np.ndarray:
