@@ -56,7 +56,9 @@ FILL_MARGIN = 0.06
 """How far inside its outline, as a share of the side, the new face is mixed with what is around it."""
 MOST_BESIDE, STRONGEST = 1.2, 99.8
 """How much stronger than this percentile of the old one's detail the new one's may be beside eyes, nose and mouth."""
-BOUNDED = 0.65
+BRIGHTEST = 0.12
+"""Log difference to the light that skin below the nose may have at least."""
+BOUNDED = 0.61
 """From which value of the mask on the new face's detail is bounded, fully at 1."""
 OUTSIDE = 0.1
 """Below which value of the mask a pixel is the old photo's."""
@@ -191,7 +193,7 @@ def _bounded(new: np.ndarray, old: np.ndarray, layers: Layers, solid: np.ndarray
     free = (1 - (1 - free) * inside)[..., None]
     bounded = np.clip(new, -most, most)
     grey = bounded.mean(axis=2, keepdims=True)
-    bounded = bounded - layers.jaw[..., None] * np.maximum(grey - max(brightest, 0.0), 0.0)
+    bounded = bounded - layers.jaw[..., None] * np.maximum(grey - max(brightest, BRIGHTEST), 0.0)
     return np.asarray(free * new + (1 - free) * bounded)
 
 
