@@ -52,7 +52,7 @@ FACE_FROM = 0.25
 """From which value of its mask on the new face counts: a soft edge is still face."""
 FACE_LACKS = 0.4
 """By how much of the mask the new face is less: the width of a soft edge that lies a hundredth of the side off."""
-FILL_MARGIN = 0.06
+FILL_MARGIN = 0.08
 """How far inside its outline, as a share of the side, the new face is mixed with what is around it."""
 MOST_BESIDE, STRONGEST = 1.2, 99.8
 """How much stronger than this percentile of the old one's detail the new one's may be beside eyes, nose and mouth."""
@@ -78,8 +78,8 @@ GRAIN_WINDOW = 512
 class Layers:
     """What is blended, at one scale. old, new: float32 [h, w, 3] in 0..255; the others float32 [h, w] in 0..1.
 
-    mask: where the old face gives way; face: where `new` is face; core: what is always replaced; features: eyes, brows
-    and mouth; jaw: where a beard may grow; side: pixels of the crop's side.
+    mask: where the old face gives way; face: where `new` is face; core: what is always replaced; worn: the new face's
+    glasses; features: eyes, brows and mouth; jaw: where a beard may grow; side: pixels of the crop's side.
     """
 
     old: np.ndarray
@@ -87,6 +87,7 @@ class Layers:
     mask: np.ndarray
     face: np.ndarray
     core: np.ndarray
+    worn: np.ndarray
     features: np.ndarray
     jaw: np.ndarray
     side: float
@@ -117,7 +118,7 @@ def correction(layers: Layers) -> Correction:
     old_light, new_light = (light_of(each, skin, layers.jaw, side) for each in (old, shown))
     light = new_light + _within_reason(old_light - new_light, skin)
     detail = _bounded(shown - new_light, old - old_light, layers, solid)
-    fitted = light + _matched(old - old_light, detail, solid, side)
+    fitted = light + _matched(old - old_light, detail, solid, layers)
     return Correction(fitted + _seam(old, fitted, old_light, layers) - new, old_scale, new_scale)
 
 
@@ -190,32 +191,35 @@ def _bounded(new: np.ndarray, old: np.ndarray, layers: Layers, solid: np.ndarray
     free = gauss(cv2.dilate(layers.core, disc(layers.side / 25)), layers.side / 50)
     # Towards the edge there is less of it anyway, and what lies there may be hair that is the same in both.
     inside = np.clip((layers.mask - BOUNDED) / (1 - BOUNDED), 0.0, 1.0)
-    free = (1 - (1 - free) * inside)[..., None]
+    free = np.maximum(1 - (1 - free) * inside, layers.worn)[..., None]
     bounded = np.clip(new, -most, most)
     grey = bounded.mean(axis=2, keepdims=True)
     bounded = bounded - layers.jaw[..., None] * np.maximum(grey - max(brightest, BRIGHTEST), 0.0)
     return np.asarray(free * new + (1 - free) * bounded)
 
 
-def _matched(old: np.ndarray, new: np.ndarray, solid: np.ndarray, side: float) -> np.ndarray:
-    """The new face's detail with the old one's strength, band by band, and its amount of colour."""
+def _matched(old: np.ndarray, new: np.ndarray, solid: np.ndarray, layers: Layers) -> np.ndarray:
+    """The new face's detail with the old one's strength, band by band, and its amount of colour; glasses do not fade."""
+    side = layers.side
     old_grey, new_grey = old.mean(axis=2), new.mean(axis=2)
     tint = new - new_grey[..., None]
     colour = min(_ratio(old - old_grey[..., None], tint, solid[..., None]), COLOUR_GAIN)
     fitted, sigma = new_grey.copy(), 0.7
     soft = gauss(solid, side / 64)
+    fading = soft * (1 - layers.worn)
     old_rest, new_rest = old_grey, new_grey
     while sigma < LIGHT_BLUR * side / 2:
         # What lies outside of the face must not count, not even through a blur.
         share = gauss(solid, sigma) + EMPTY
         old_next, new_next = (gauss(each * solid, sigma) / share for each in (old_grey, new_grey))
         gain = _gain(old_rest - old_next, new_rest - new_next, solid, coarse=sigma > COARSE * side)
-        fitted += (gain - 1) * soft * (new_rest - new_next)
+        fitted += (gain - 1) * (soft if gain > 1 else fading) * (new_rest - new_next)
         old_rest, new_rest, sigma = old_next, new_next, sigma * 2
     if (solid > 0.5).sum() >= FEW:
         least, most = (float(each) for each in np.percentile(old_grey[solid > 0.5], EXTREMES))
         fitted = np.clip(fitted, np.minimum(new_grey, least), np.maximum(new_grey, most))
         fitted = _without_glare(fitted, max(GLARE, GLARE_OF_OLD * most))
+    colour = np.maximum(colour, layers.worn)[..., None]
     return np.asarray(fitted[..., None] + np.clip(colour * tint, -MOST_TINT, MOST_TINT))
 
 

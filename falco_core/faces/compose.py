@@ -49,27 +49,24 @@ def paste(pixels: np.ndarray, crop: np.ndarray, *, quad: np.ndarray, landmarks: 
     box = _bounds(quad, pixels.shape)
     if box is None:
         return Pasted(result, region)
-    side, core = _side(quad), _core(landmarks, *box)
-    alpha = np.maximum(_warped_mask(mask, _places(quad, *box), side), core)
+    side, core, places = _side(quad), _core(landmarks, *box), _places(quad, *box)
+    frames = _frames(pixels, crop, quad, landmarks, mask)
+    lost, worn, gained = (_warped_mask(each, places, side) for each in (frames.lost, frames.worn, frames.gained))
+    alpha = np.maximum(np.maximum(_warped_mask(mask, places, side), core), gained)
     alpha[alpha < LEAST] = 0.0
+    frame = lost > FRAME_FROM
+    ends = frame & (alpha < SURE)
     if not alpha.any():
         return Pasted(result, region)
-    part = _used(alpha, margin=round(2 * SEAM * side) + 1)
-    (rows, columns), alpha, core = _within(box, part), alpha[part], core[part]
-    places = _places(quad, rows, columns)
+    part = _used(np.maximum(alpha, ends), margin=round(2 * SEAM * side) + 1)
+    (rows, columns), places = _within(box, part), np.ascontiguousarray(places[part])
+    alpha, core, frame, ends, worn = (each[part] for each in (alpha, core, frame, ends, worn))
     own = face_mask(crop, landmarks_in_crop(landmarks, quad, crop.shape[0]))[0]
-    face = np.maximum(_warped_mask(own, places, side), core)
+    face = np.maximum.reduce([_warped_mask(own, places, side), core, worn])
     seed = int.from_bytes(hashlib.sha256(crop.tobytes()).digest()[:8], "big")
-    frames = _frames(pixels, crop, quad, landmarks, mask)
-    frame = _warped_mask(frames.lost, places, side) > FRAME_FROM
-    ends = frame & (alpha < SURE)
-    alpha = np.maximum(alpha, _warped_mask(frames.gained, places, side))
-    alpha[alpha < LEAST] = 0.0
-    worn = _warped_mask(frames.worn, places, side)
-    face, free = np.maximum(face, worn), np.maximum(core, worn)
     old, touched = _without(pixels[rows, columns], frame, ends, side), (alpha > 0) | ends
     features, jaw = features_mask(landmarks, rows, columns), jaw_mask(landmarks, rows, columns)
-    fitted = _fitted(old, crop, places, Where(alpha, face, free, features, jaw), side)
+    fitted = _fitted(old, crop, places, Where(alpha, face, core, worn, features, jaw), side)
     noise = grain(old, fitted, alpha, side=side, seed=seed)[..., None]
     fitted, old = fitted + noise, old + ends[..., None] * noise
     blended = old + alpha[..., None] * (_as_grey_as(old[alpha > 0], fitted) - old)
@@ -129,6 +126,7 @@ class Where:
     alpha: np.ndarray
     face: np.ndarray
     core: np.ndarray
+    worn: np.ndarray
     features: np.ndarray
     jaw: np.ndarray
 
@@ -143,6 +141,7 @@ def _fitted(old: np.ndarray, crop: np.ndarray, places: np.ndarray, where: Where,
         mask=_scaled(where.alpha, scale),
         face=_scaled(where.face, scale),
         core=_scaled(where.core, scale),
+        worn=_scaled(where.worn, scale),
         features=_scaled(where.features, scale),
         jaw=_scaled(where.jaw, scale),
         side=side * scale,
@@ -184,7 +183,8 @@ def _frames(pixels: np.ndarray, crop: np.ndarray, quad: np.ndarray, landmarks: n
     inside = cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_LINEAR)
     if not has:
         return Frames(frame_of(before, own, inside), none, none)
-    new = np.asarray(cv2.resize(crop, size, interpolation=cv2.INTER_AREA if len(crop) > FRAME_SIZE else cv2.INTER_CUBIC))
+    how = cv2.INTER_AREA if len(crop) > FRAME_SIZE else cv2.INTER_CUBIC
+    new = np.asarray(cv2.resize(crop, size, interpolation=how))
     worn = np.asarray(cv2.GaussianBlur(frame_of(new, own, inside, around=1), (0, 0), FRAME_SOFT))
     return Frames(none, worn, none if had else worn)
 

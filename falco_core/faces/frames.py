@@ -85,8 +85,8 @@ def frame_of(crop: np.ndarray, landmarks: np.ndarray, mask: np.ndarray, *, aroun
     lying = _lines(crop, np.ones((THICK, 1), dtype=np.uint8))
     alike = _coloured_like(crop, bridge, lying)
     within = mask >= 0.98
-    lenses = np.zeros((SIZE, SIZE), dtype=bool)
     reach = max(LENS_BESIDE * float(np.hypot(*(landmarks[1] - landmarks[0]))) / height, LENS_LEAST)
+    lenses = np.zeros((SIZE, SIZE), dtype=bool)
     for eye in (landmarks[:2] - eyes) / height:
         lenses |= ((across - eye @ oval.across) / reach) ** 4 + ((below - eye @ oval.down) / LENS_BELOW) ** 4 < 1
     thin = (_lines(crop, disc(THICK / 2)) > LINE) & zone & (within | (alike & lenses))
@@ -97,10 +97,11 @@ def frame_of(crop: np.ndarray, landmarks: np.ndarray, mask: np.ndarray, *, aroun
         return np.zeros((SIZE, SIZE), dtype=np.float32)
     level = (below > -ARM_FROM) & (below < ARM_TO) & (np.abs(across) < BESIDE)
     score = np.where(level, np.where(alike, np.minimum(lying / SURE, 1.0), 0.0) - HALF, -1.0)
-    beside = [int(column) for column in np.flatnonzero((within & (np.abs(below) < 0.1)).any(axis=0))[[0, -1]]]
-    arms = _arm(score[:, beside[0] :: -1], lying[:, beside[0] :: -1], height)[:, ::-1]
-    frame[:, : beside[0] + 1] |= arms
-    frame[:, beside[1] :] |= _arm(score[:, beside[1] :], lying[:, beside[1] :], height)
+    beside = np.flatnonzero((within & (np.abs(below) < 0.1)).any(axis=0))
+    if len(beside):
+        first, last = int(beside[0]), int(beside[-1])
+        frame[:, : first + 1] |= _arm(score[:, first::-1], lying[:, first::-1], height)[:, ::-1]
+        frame[:, last:] |= _arm(score[:, last:], lying[:, last:], height)
     return np.asarray(cv2.dilate(frame.astype(np.float32), disc(around)))
 
 

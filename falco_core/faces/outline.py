@@ -1,5 +1,6 @@
 """A face's outline as a face has one: smooth, and below the mouth it only gets narrower."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import cv2
@@ -38,12 +39,13 @@ def smoothed(found: np.ndarray, oval: "Oval", mouth: np.ndarray) -> np.ndarray:
 
 
 def _without_teeth(reach: np.ndarray) -> np.ndarray:
+    """The reach of all rays [RAYS] without narrow dents and teeth."""
     dent, tooth = (np.ones((1, 2 * width + 1), dtype=np.uint8) for width in (DENT, TOOTH))
     reach = _ring(reach, lambda line: cv2.morphologyEx(line, cv2.MORPH_CLOSE, dent))
     return _ring(reach, lambda line: cv2.morphologyEx(line, cv2.MORPH_OPEN, tooth))
 
 
-def _ring(reach: np.ndarray, change) -> np.ndarray:
+def _ring(reach: np.ndarray, change: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
     """A change of a line [1, N] applied to a closed one [N]."""
     line = np.concatenate([reach, reach, reach])[None].astype(np.float32)
     return np.asarray(change(line)[0, len(reach) : 2 * len(reach)])
@@ -65,6 +67,7 @@ def _narrowing(reach: np.ndarray, beside: np.ndarray, below: np.ndarray, mouth: 
 
 
 def _filled(reach: np.ndarray, oval: "Oval", size: int) -> np.ndarray:
+    """What lies within the reach of all rays [RAYS]: bool [size, size]."""
     y, x = np.mgrid[0:size, 0:size] + 0.5
     offset = np.stack([x, y], axis=-1) - oval.centre
     beside, below = offset @ oval.across / oval.half_width, offset @ oval.down
