@@ -56,8 +56,11 @@ FILL_MARGIN = 0.08
 """How far inside its outline, as a share of the side, the new face is mixed with what is around it."""
 MOST_BESIDE, STRONGEST = 1.2, 99.8
 """How much stronger than this percentile of the old one's detail the new one's may be beside eyes, nose and mouth."""
-BRIGHTEST = 0.12
-"""Log difference to the light that skin below the nose may have at least."""
+BRIGHTEST, DARKEST, DARK = 0.12, 0.05, 2
+"""Log difference to the light that skin below the nose, and darker skin above it, may have at least; percentile of the
+old face's that is its darkest."""
+HALF = 0.5
+"""Of a soft mask: its edge."""
 BOUNDED = 0.61
 """From which value of the mask on the new face's detail is bounded, fully at 1."""
 OUTSIDE = 0.1
@@ -192,9 +195,14 @@ def _bounded(new: np.ndarray, old: np.ndarray, layers: Layers, solid: np.ndarray
     # Towards the edge there is less of it anyway, and what lies there may be hair that is the same in both.
     inside = np.clip((layers.mask - BOUNDED) / (1 - BOUNDED), 0.0, 1.0)
     free = np.maximum(1 - (1 - free) * inside, layers.worn)[..., None]
+    # Above the nose skin is bare: what is darker there is the shadow of a fringe that the photo does not have.
+    bare = beside & (layers.jaw < HALF)
+    darkest = MOST_BESIDE * float(-np.percentile(old[bare].mean(axis=1), DARK)) if bare.sum() >= FEW else most
+    below = layers.jaw[..., None]
     bounded = np.clip(new, -most, most)
     grey = bounded.mean(axis=2, keepdims=True)
-    bounded = bounded - layers.jaw[..., None] * np.maximum(grey - max(brightest, BRIGHTEST), 0.0)
+    bounded = bounded - below * np.maximum(grey - max(brightest, BRIGHTEST), 0.0)
+    bounded = bounded + (1 - below) * np.maximum(-max(darkest, DARKEST) - grey, 0.0)
     return np.asarray(free * new + (1 - free) * bounded)
 
 
