@@ -207,7 +207,7 @@ def _bounded(new: np.ndarray, old: np.ndarray, layers: Layers, solid: np.ndarray
 
 
 def _matched(old: np.ndarray, new: np.ndarray, solid: np.ndarray, layers: Layers) -> np.ndarray:
-    """The new face's detail with the old one's strength, band by band, and its amount of colour; glasses do not fade."""
+    """The new face's detail with the old one's strength, band by band, and its colour; glasses do not fade."""
     side = layers.side
     old_grey, new_grey = old.mean(axis=2), new.mean(axis=2)
     tint = new - new_grey[..., None]

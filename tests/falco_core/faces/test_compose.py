@@ -197,6 +197,19 @@ def test_glasses_that_the_new_face_does_not_wear_are_gone_outside_of_the_mask_to
     assert (plain.region & ~kept.region).sum() < 6 * outside.sum()
 
 
+def test_glasses_that_only_the_new_face_wears_reach_beyond_the_mask_and_do_not_fade() -> None:
+    photo, landmarks, quad = photo_of(head(256), at=(160, 150), side=240)
+    glasses, _, _ = photo_of(head(256, glasses=True), at=(160, 150), side=240)
+    worn = np.abs(glasses.astype(int) - photo).max(axis=2) > 60
+    plain = pasted(photo, head(256), landmarks, quad)
+    gained = pasted(photo, head(256, glasses=True), landmarks, quad)
+    for part in (worn & plain.region, worn & ~plain.region):
+        assert part.sum() > 50
+        seen, meant = (np.abs(each[part].astype(float) - photo[part]).mean() for each in (gained.pixels, glasses))
+        assert seen > 0.7 * meant
+    assert (gained.region & ~plain.region).sum() < 8 * (worn & ~plain.region).sum()
+
+
 def test_something_green_over_an_eye_does_not_tint_the_face() -> None:
     photo, landmarks, quad = photo_of(head(256), at=(160, 150), side=220)
     covered = photo.copy()
