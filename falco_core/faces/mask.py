@@ -45,6 +45,8 @@ EDGE = 0.022
 """Width of the mask's soft edge, as a share of the crop's side; it lies inside of the outline."""
 EDGE_ON_SKIN = 0.06
 """The same where it is the oval that ends the mask, and skin goes on."""
+EDGE_AT_BORDER = 0.045
+"""The same where the crop ends below a chin."""
 HUE_SPREAD = 0.05
 """By how much the shares of red, green and blue differ within skin, at least."""
 # What must never stay, around the landmarks, in units of the eye-to-mouth distance.
@@ -268,10 +270,17 @@ def _softened(found: np.ndarray, core: np.ndarray, *, within: np.ndarray, size: 
     depth = cv2.GaussianBlur(_to_edge(inside) - _to_edge(~inside), (0, 0), 1.5)
     beyond = _to_edge(~core)
     way = np.minimum((depth + 1.2) / (EDGE * WORK), within / (EDGE_ON_SKIN * WORK))
+    way = np.minimum(way, _to_border(WORK) / (EDGE_AT_BORDER * WORK))
     way = np.maximum(way, 1.5 - beyond / (EDGE * WORK))
     way = cv2.resize(way, (size, size), interpolation=cv2.INTER_LINEAR)
     way = np.clip(way, 0.0, 1.0)
     return np.asarray(way * way * (3.0 - 2.0 * way), dtype=np.float32)
+
+
+def _to_border(size: int) -> np.ndarray:
+    """How many pixels the places of a square lie from its border: [size, size]."""
+    away = np.minimum(np.arange(size), np.arange(size)[::-1]) + 0.5
+    return np.minimum(away[:, None], away[None, :])
 
 
 def _to_edge(region: np.ndarray) -> np.ndarray:
