@@ -26,8 +26,6 @@ LINE = 0.13
 """Contrast of a line that may be a part of the frame."""
 ALIKE = 0.65
 """Log difference of colour beyond which a line is no part of the frame: it lies in another light at the temple."""
-STARK = 0.6
-"""Contrast of a line near an eye that is a part of the frame in any colour: against the sky a rim is black."""
 ABOVE, BELOW, BESIDE = 0.45, 0.55, 1.9
 """Around the middle of the eyes, in eye-to-mouth distances: where a frame can be."""
 LENS_BESIDE, LENS_LEAST, LENS_BELOW = 0.7, 0.55, 0.42
@@ -91,8 +89,7 @@ def frame_of(crop: np.ndarray, landmarks: np.ndarray, mask: np.ndarray, *, aroun
     lenses = np.zeros((SIZE, SIZE), dtype=bool)
     for eye in (landmarks[:2] - eyes) / height:
         lenses |= ((across - eye @ oval.across) / reach) ** 4 + ((below - eye @ oval.down) / LENS_BELOW) ** 4 < 1
-    strength = _lines(crop, disc(THICK / 2))
-    thin = (strength > LINE) & zone & (within | ((alike | (strength > STARK)) & lenses))
+    thin = (_lines(crop, disc(THICK / 2)) > LINE) & zone & (within | (alike & lenses))
     _, pieces = cv2.connectedComponents(cv2.morphologyEx(thin.astype(np.uint8), cv2.MORPH_CLOSE, disc(1)))
     held = np.unique(pieces[bridge])
     frame = np.isin(pieces, held[held > 0])
