@@ -1,7 +1,7 @@
 """What pasting a face costs, how well an untouched one comes back, how it ends at its edge, and what its light tells.
 
     python -m benchmarks.compose --photos /work/shared/photos --json benchmarks/compose.json
-    python -m benchmarks.compose --photos /work/shared/photos --blind /tmp/blind
+    python -m benchmarks.compose --photos /work/shared/photos --blind /tmp/blind --first 30
 
 Faces are those of the demo photos, of a folder's photos and of rendered scenes. New ones are made by the shipped mini
 bundle (a face's code with another's middle layers); sharp ones are another face as it is or, in scenes, rendered. One
@@ -116,22 +116,22 @@ def measure(photos: Path | None, *, quick: bool) -> Measured:
     )
 
 
-def _groups(photos: Path | None, *, quick: bool) -> dict[str, list[Face]]:
+def _groups(photos: Path | None, *, quick: bool, first: int = 0) -> dict[str, list[Face]]:
     most = 4 if quick else None
-    groups = {"demo": demo_faces()[:most], "scenes": list(scene_faces(most or SCENES, LIGHTS[0]))}
+    groups = {"demo": demo_faces()[:most], "scenes": list(scene_faces(most or SCENES, LIGHTS[0], first=first))}
     return groups | ({"photos": folder_faces(photos)[:most]} if photos else {})
 
 
-def blind(photos: Path | None, folder: Path, *, quick: bool) -> None:
-    """Write the blind sheet of all groups; every second scene has a sharp new face."""
+def blind(photos: Path | None, folder: Path, *, first: int, quick: bool) -> None:
+    """Write the blind sheet of all groups, scenes from number `first` on; every second scene has a sharp new face."""
     bundle = load_bundle("mini")
     faces: list[Face] = []
     crops: list[np.ndarray] = []
-    for group in _groups(photos, quick=quick).values():
+    for group in _groups(photos, quick=quick, first=first).values():
         faces += group
         made = zip(group, mixed(group, bundle), strict=True)
         crops += [crop if face.sharp is None or number % 2 else face.sharp for number, (face, crop) in enumerate(made)]
-    write_blind(faces, crops, folder, seed=SEED)
+    write_blind(faces, crops, folder, seed=SEED + first)
 
 
 def quality(name: str, faces: Sequence[Face], bundle: Bundle) -> Quality:
@@ -273,12 +273,13 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     parser.add_argument("--photos", type=Path, metavar="FOLDER", help="measure its photos, too")
     parser.add_argument("--blind", type=Path, metavar="FOLDER", help="write sheets of unlabelled pairs and their key")
+    parser.add_argument("--first", type=int, default=0, metavar="N", help="number of the blind sheet's first scene")
     parser.add_argument("--quick", action="store_true", help="two sizes and few faces")
     chosen = parser.parse_args()
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     if chosen.blind:
-        blind(chosen.photos, chosen.blind, quick=chosen.quick)
+        blind(chosen.photos, chosen.blind, first=chosen.first, quick=chosen.quick)
         return
     figures = measure(chosen.photos, quick=chosen.quick)
     print(*figures.costs, *figures.quality, *figures.light, *figures.told, sep="\n")

@@ -60,7 +60,7 @@ class Face:
 
 def demo_faces() -> list[Face]:
     """The faces that MTCNN finds in the demo photos."""
-    folder = files("falco_core") / "rendered" / "demo_photos"
+    folder = files("falco_rendered") / "demo_photos"
     return _found({each.name: each.read_bytes() for each in folder.iterdir() if each.name.endswith((".jpg", ".png"))})
 
 
@@ -106,10 +106,13 @@ LIGHTS = (
 )
 
 
-def scene_faces(count: int, light: Light, *, seed: int = 77) -> Iterator[Face]:
-    """Rendered people in painted places, every third with glasses; `sharp` has other features, and usual light."""
+def scene_faces(count: int, light: Light, *, first: int = 0, seed: int = 77) -> Iterator[Face]:
+    """Rendered people in painted places, every third with glasses; `sharp` has other features, and usual light.
+
+    first: the first person's number; others are other people in other places.
+    """
     names = sorted(BACKDROPS)
-    for number in range(count):
+    for number in range(first, first + count):
         draw = np.random.Generator(np.random.Philox(key=[seed, number]))
         person, other = sample_latents(1, seed=5000 + number), sample_latents(1, seed=9000 + number)
         person[0, _INDEX["eyeglasses"]] = 2.0 if number % GLASSES_EVERY == 0 else -2.0

@@ -44,16 +44,25 @@ MOST_TINT = 0.6
 """Log difference of a colour channel to the others beyond which detail has no more colour: green frames have 0.5."""
 SEAM = 0.035
 """Standard deviation over which the colours meet at the mask's edge, as a share of the side."""
-ALIKE = 0.45
+MOST_SEAM, MOST_SEAM_TINT = 0.3, 0.08
+"""Log difference by which brightness and colour are changed there, at most: what asks for more is hair or clothes."""
+ALIKE = 0.35
 """Log difference to a face's light beyond which a pixel outside of the mask is no skin that goes on."""
 FACE_FROM = 0.25
 """From which value of its mask on the new face counts: a soft edge is still face."""
 FACE_LACKS = 0.4
 """By how much of the mask the new face is less: the width of a soft edge that lies a hundredth of the side off."""
-FILL_MARGIN = 0.04
+FILL_MARGIN = 0.08
 """How far inside its outline, as a share of the side, the new face is mixed with what is around it."""
 MOST_BESIDE, STRONGEST = 1.2, 99.8
 """How much stronger than this percentile of the old one's detail the new one's may be beside eyes, nose and mouth."""
+BRIGHTEST, DARKEST, DARK = 0.12, 0.05, 2
+"""Log difference to the light that skin below the nose, and darker skin above it, may have at least; percentile of the
+old face's that is its darkest."""
+HALF = 0.5
+"""Of a soft mask: its edge."""
+BOUNDED = 0.61
+"""From which value of the mask on the new face's detail is bounded, fully at 1."""
 OUTSIDE = 0.1
 """Below which value of the mask a pixel is the old photo's."""
 MOST_GRAIN = 4.0
@@ -72,8 +81,8 @@ GRAIN_WINDOW = 512
 class Layers:
     """What is blended, at one scale. old, new: float32 [h, w, 3] in 0..255; the others float32 [h, w] in 0..1.
 
-    mask: where the old face gives way; face: where `new` is face; core: what is always replaced; features: eyes, brows
-    and mouth; jaw: where a beard may grow; side: pixels of the crop's side.
+    mask: where the old face gives way; face: where `new` is face; core: what is always replaced; worn: the new face's
+    glasses; features: eyes, brows and mouth; jaw: where a beard may grow; side: pixels of the crop's side.
     """
 
     old: np.ndarray
@@ -81,6 +90,7 @@ class Layers:
     mask: np.ndarray
     face: np.ndarray
     core: np.ndarray
+    worn: np.ndarray
     features: np.ndarray
     jaw: np.ndarray
     side: float
@@ -111,7 +121,7 @@ def correction(layers: Layers) -> Correction:
     old_light, new_light = (light_of(each, skin, layers.jaw, side) for each in (old, shown))
     light = new_light + _within_reason(old_light - new_light, skin)
     detail = _bounded(shown - new_light, old - old_light, layers, solid)
-    fitted = light + _matched(old - old_light, detail, solid, side)
+    fitted = light + _matched(old - old_light, detail, solid, layers)
     return Correction(fitted + _seam(old, fitted, old_light, layers) - new, old_scale, new_scale)
 
 
@@ -179,30 +189,45 @@ def _bounded(new: np.ndarray, old: np.ndarray, layers: Layers, solid: np.ndarray
     if beside.sum() < FEW:
         return new
     most = MOST_BESIDE * float(np.percentile(np.abs(old[beside]), STRONGEST)) + EMPTY
+    # Light on a beard is low, and a neck below it would shine.
+    brightest = MOST_BESIDE * float(np.percentile(old[beside].mean(axis=1), STRONGEST)) + EMPTY
     free = gauss(cv2.dilate(layers.core, disc(layers.side / 25)), layers.side / 50)
-    free = np.where(layers.mask < OUTSIDE, 1.0, free)[..., None]
-    return np.asarray(free * new + (1 - free) * np.clip(new, -most, most))
+    # Towards the edge there is less of it anyway, and what lies there may be hair that is the same in both.
+    inside = np.clip((layers.mask - BOUNDED) / (1 - BOUNDED), 0.0, 1.0)
+    free = np.maximum(1 - (1 - free) * inside, layers.worn)[..., None]
+    # Above the nose skin is bare: what is darker there is the shadow of a fringe that the photo does not have.
+    bare = beside & (layers.jaw < HALF)
+    darkest = MOST_BESIDE * float(-np.percentile(old[bare].mean(axis=1), DARK)) if bare.sum() >= FEW else most
+    below = layers.jaw[..., None]
+    bounded = np.clip(new, -most, most)
+    grey = bounded.mean(axis=2, keepdims=True)
+    bounded = bounded - below * np.maximum(grey - max(brightest, BRIGHTEST), 0.0)
+    bounded = bounded + (1 - below) * np.maximum(-max(darkest, DARKEST) - grey, 0.0)
+    return np.asarray(free * new + (1 - free) * bounded)
 
 
-def _matched(old: np.ndarray, new: np.ndarray, solid: np.ndarray, side: float) -> np.ndarray:
-    """The new face's detail with the old one's strength, band by band, and its amount of colour."""
+def _matched(old: np.ndarray, new: np.ndarray, solid: np.ndarray, layers: Layers) -> np.ndarray:
+    """The new face's detail with the old one's strength, band by band, and its colour; glasses do not fade."""
+    side = layers.side
     old_grey, new_grey = old.mean(axis=2), new.mean(axis=2)
     tint = new - new_grey[..., None]
     colour = min(_ratio(old - old_grey[..., None], tint, solid[..., None]), COLOUR_GAIN)
     fitted, sigma = new_grey.copy(), 0.7
     soft = gauss(solid, side / 64)
+    fading = soft * (1 - layers.worn)
     old_rest, new_rest = old_grey, new_grey
     while sigma < LIGHT_BLUR * side / 2:
         # What lies outside of the face must not count, not even through a blur.
         share = gauss(solid, sigma) + EMPTY
         old_next, new_next = (gauss(each * solid, sigma) / share for each in (old_grey, new_grey))
         gain = _gain(old_rest - old_next, new_rest - new_next, solid, coarse=sigma > COARSE * side)
-        fitted += (gain - 1) * soft * (new_rest - new_next)
+        fitted += (gain - 1) * (soft if gain > 1 else fading) * (new_rest - new_next)
         old_rest, new_rest, sigma = old_next, new_next, sigma * 2
     if (solid > 0.5).sum() >= FEW:
         least, most = (float(each) for each in np.percentile(old_grey[solid > 0.5], EXTREMES))
         fitted = np.clip(fitted, np.minimum(new_grey, least), np.maximum(new_grey, most))
         fitted = _without_glare(fitted, max(GLARE, GLARE_OF_OLD * most))
+    colour = np.maximum(colour, layers.worn)[..., None]
     return np.asarray(fitted[..., None] + np.clip(colour * tint, -MOST_TINT, MOST_TINT))
 
 
@@ -244,7 +269,15 @@ def _seam(old: np.ndarray, fitted: np.ndarray, light: np.ndarray, layers: Layers
     away = ((old - light) ** 2).sum(axis=2) + ((fitted - light) ** 2).sum(axis=2)
     weight = (ring * np.exp(-away / ALIKE**2)).astype(np.float32)
     near = blurred(old - fitted, weight, sigma)
-    return np.asarray(near[..., :-1] / (near[..., -1:] + 0.05))
+    seam = near[..., :-1] / (near[..., -1:] + 0.05)
+    grey = seam.mean(axis=2, keepdims=True)
+    tint = seam - grey
+    return np.asarray(_softly(grey, MOST_SEAM) + _softly(tint, MOST_SEAM_TINT))
+
+
+def _softly(values: np.ndarray, most: float) -> np.ndarray:
+    """Values that end softly at `most` on both sides."""
+    return np.asarray(most * np.tanh(values / most))
 
 
 def _middle(mask: np.ndarray) -> tuple[slice, slice]:

@@ -20,6 +20,8 @@ WORK = 400
 """Pixels of the crop's side at which light and sharpness are compared in larger faces."""
 FRAME_FROM, SURE = 0.3, 0.98
 """Of a frame's picture: less is none. Of the mask: more hides whatever the old face wore."""
+FRAME_SOFT = 0.8
+"""Standard deviation of the soft edge of a new frame, in pixels of a frame's picture."""
 GREY = 0.01
 """Less do the channels of a grey pixel differ."""
 LEAST = 1 / 255
@@ -47,22 +49,24 @@ def paste(pixels: np.ndarray, crop: np.ndarray, *, quad: np.ndarray, landmarks: 
     box = _bounds(quad, pixels.shape)
     if box is None:
         return Pasted(result, region)
-    side, core = _side(quad), _core(landmarks, *box)
-    alpha = np.maximum(_warped_mask(mask, _places(quad, *box), side), core)
+    side, core, places = _side(quad), _core(landmarks, *box), _places(quad, *box)
+    frames = _frames(pixels, crop, quad, landmarks, mask)
+    lost, worn, gained = (_warped_mask(each, places, side) for each in (frames.lost, frames.worn, frames.gained))
+    alpha = np.maximum(np.maximum(_warped_mask(mask, places, side), core), gained)
     alpha[alpha < LEAST] = 0.0
+    frame = lost > FRAME_FROM
+    ends = frame & (alpha < SURE)
     if not alpha.any():
         return Pasted(result, region)
-    part = _used(alpha, margin=round(2 * SEAM * side) + 1)
-    (rows, columns), alpha, core = _within(box, part), alpha[part], core[part]
-    places = _places(quad, rows, columns)
+    part = _used(np.maximum(alpha, ends), margin=round(2 * SEAM * side) + 1)
+    (rows, columns), places = _within(box, part), np.ascontiguousarray(places[part])
+    alpha, core, frame, ends, worn = (each[part] for each in (alpha, core, frame, ends, worn))
     own = face_mask(crop, landmarks_in_crop(landmarks, quad, crop.shape[0]))[0]
-    face = np.maximum(_warped_mask(own, places, side), core)
+    face = np.maximum.reduce([_warped_mask(own, places, side), core, worn])
     seed = int.from_bytes(hashlib.sha256(crop.tobytes()).digest()[:8], "big")
-    frame = _warped_mask(_frame(pixels, crop, quad, landmarks, mask), places, side) > FRAME_FROM
-    ends = frame & (alpha < SURE)
     old, touched = _without(pixels[rows, columns], frame, ends, side), (alpha > 0) | ends
     features, jaw = features_mask(landmarks, rows, columns), jaw_mask(landmarks, rows, columns)
-    fitted = _fitted(old, crop, places, Where(alpha, face, core, features, jaw), side)
+    fitted = _fitted(old, crop, places, Where(alpha, face, core, worn, features, jaw), side)
     noise = grain(old, fitted, alpha, side=side, seed=seed)[..., None]
     fitted, old = fitted + noise, old + ends[..., None] * noise
     blended = old + alpha[..., None] * (_as_grey_as(old[alpha > 0], fitted) - old)
@@ -122,6 +126,7 @@ class Where:
     alpha: np.ndarray
     face: np.ndarray
     core: np.ndarray
+    worn: np.ndarray
     features: np.ndarray
     jaw: np.ndarray
 
@@ -136,6 +141,7 @@ def _fitted(old: np.ndarray, crop: np.ndarray, places: np.ndarray, where: Where,
         mask=_scaled(where.alpha, scale),
         face=_scaled(where.face, scale),
         core=_scaled(where.core, scale),
+        worn=_scaled(where.worn, scale),
         features=_scaled(where.features, scale),
         jaw=_scaled(where.jaw, scale),
         side=side * scale,
@@ -154,16 +160,33 @@ def _as_grey_as(old: np.ndarray, new: np.ndarray) -> np.ndarray:
     return new
 
 
-def _frame(
-    pixels: np.ndarray, crop: np.ndarray, quad: np.ndarray, landmarks: np.ndarray, mask: np.ndarray
-) -> np.ndarray:
-    """The glasses' frame of the old face, as a picture of the crop quad; empty where the new face wears one, too."""
-    before = extract_crop(pixels, quad, FRAME_SIZE)
-    own = landmarks_in_crop(landmarks, quad, FRAME_SIZE)
-    if wears_frame(before, own) and not wears_frame(crop, own * (len(crop) / FRAME_SIZE)):
-        size = (FRAME_SIZE, FRAME_SIZE)
-        return frame_of(before, own, cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_LINEAR))
-    return np.zeros((1, 1), dtype=np.float32)
+@dataclass(frozen=True)
+class Frames:
+    """Glasses' frames as pictures of the crop quad, [S, S] in 0..1, empty where there is none.
+
+    lost: the old face's that the new one does not wear; worn: the new face's; gained: the same, if the old one wore
+    none.
+    """
+
+    lost: np.ndarray
+    worn: np.ndarray
+    gained: np.ndarray
+
+
+def _frames(pixels: np.ndarray, crop: np.ndarray, quad: np.ndarray, landmarks: np.ndarray, mask: np.ndarray) -> Frames:
+    """The frames of the old face and of the new one."""
+    before, own = extract_crop(pixels, quad, FRAME_SIZE), landmarks_in_crop(landmarks, quad, FRAME_SIZE)
+    size, none = (FRAME_SIZE, FRAME_SIZE), np.zeros((1, 1), dtype=np.float32)
+    had, has = wears_frame(before, own), wears_frame(crop, own * (len(crop) / FRAME_SIZE))
+    if not (had or has):
+        return Frames(none, none, none)
+    inside = cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_LINEAR)
+    if not has:
+        return Frames(frame_of(before, own, inside), none, none)
+    how = cv2.INTER_AREA if len(crop) > FRAME_SIZE else cv2.INTER_CUBIC
+    new = np.asarray(cv2.resize(crop, size, interpolation=how))
+    worn = np.asarray(cv2.GaussianBlur(frame_of(new, own, inside, around=1), (0, 0), FRAME_SOFT))
+    return Frames(none, worn, none if had else worn)
 
 
 def _without(old: np.ndarray, frame: np.ndarray, ends: np.ndarray, side: float) -> np.ndarray:

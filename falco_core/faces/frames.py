@@ -17,8 +17,8 @@ UNIT = 64
 """Pixels of the eye-to-mouth distance in the picture of the eyes in which they are recognised."""
 TOE = 8.0
 """Added to 8-bit values before the logarithm: contrast in black is noise."""
-THICK = 13
-"""Pixels of SIZE that a frame is thinner than."""
+THICK = 9
+"""Pixels of SIZE that a frame is thinner than; what is as thick is an ear, a brow or a lock of hair."""
 BRIDGE, RIM = 0.235, 0.2
 """Contrast (log) of a line across the nose and one under the eyes that are a frame's. Measured on 59 faces: without
 glasses at most 0.23 over the nose, with glasses at least 0.29 and 0.23 (docs/composing.md)."""
@@ -28,10 +28,21 @@ ALIKE = 0.65
 """Log difference of colour beyond which a line is no part of the frame: it lies in another light at the temple."""
 ABOVE, BELOW, BESIDE = 0.45, 0.55, 1.9
 """Around the middle of the eyes, in eye-to-mouth distances: where a frame can be."""
-NEAR = 0.25
-"""The same: how far beyond the mask a rim reaches; farther out there is only an arm, which lies."""
-MOST = 0.04
-"""Share of the crop outside of the mask beyond which it is no frame that was found."""
+LENS_BESIDE, LENS_LEAST, LENS_BELOW = 0.7, 0.55, 0.42
+"""Half axes of what a lens takes around its eye: in distances of the eyes, but at least, and in eye-to-mouth
+distances."""
+ARM_FROM, ARM_TO = 0.3, 0.35
+"""How far above and below the eyes an arm lies, in eye-to-mouth distances."""
+SURE, HALF = 0.26, 0.5
+"""Contrast (log) of an arm that is surely one, and the share of it from which on a column is part of the arm."""
+BENT = 0.2
+"""What a path along an arm loses for each row that it rises or falls."""
+ARM_LEAST, ARM_WHOLE, ARM_STRAIGHT = 0.15, 0.75, 1.6
+"""Of an arm: length in eye-to-mouth distances, share of it that is seen, deviation from a bow in pixels of SIZE."""
+TIP_RESTS = 4
+"""Columns without a line after which an arm has ended."""
+ARM_REACH = 4
+"""Pixels of SIZE to both sides of an arm's middle that may be its own."""
 
 
 def wears_frame(crop: np.ndarray, landmarks: np.ndarray) -> bool:
@@ -55,11 +66,13 @@ def wears_frame(crop: np.ndarray, landmarks: np.ndarray) -> bool:
     return bridge >= BRIDGE and max(rims) >= RIM
 
 
-def frame_of(crop: np.ndarray, landmarks: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Where the frame of an aligned face is, and a little around it: float32 [SIZE, SIZE], 1 there and 0 elsewhere.
+def frame_of(crop: np.ndarray, landmarks: np.ndarray, mask: np.ndarray, *, around: int = 3) -> np.ndarray:
+    """Where the frame of an aligned face is, and `around` pixels: float32 [SIZE, SIZE], 1 there and 0 elsewhere.
 
     crop: uint8 [SIZE, SIZE, 3]; landmarks: [5, 2], its pixels; mask: [SIZE, SIZE] in 0..1, inside of which brows and
-    lids may be taken for a part of it. Nothing where no line hangs together with the bridge over the nose.
+    lids may be taken for a part of it. Outside of it: the rims that hang together with the bridge over the nose, and
+    arms, which are straight lines of the bridge's colour. What is not surely one stays: a lost ear is seen sooner than
+    an old arm.
     """
     oval, eyes = face_oval(landmarks), landmarks[:2].mean(axis=0)
     height = float((landmarks[3:].mean(axis=0) - eyes) @ oval.down)
@@ -67,19 +80,90 @@ def frame_of(crop: np.ndarray, landmarks: np.ndarray, mask: np.ndarray) -> np.nd
     offset = (np.stack([x, y], axis=-1) - eyes) / height
     across, below = offset @ oval.across, offset @ oval.down
     zone = (below > -ABOVE) & (below < BELOW) & (np.abs(across) < BESIDE)
-    beyond = cv2.distanceTransform((mask < 0.5).astype(np.uint8), cv2.DIST_L2, 5) / height
-    lying = _lines(crop, np.ones((THICK, 1), dtype=np.uint8))
-    strength = np.where(beyond < NEAR, _lines(crop, disc(THICK / 2)), lying)
     nose = 0.4 * float((landmarks[2] - eyes) @ oval.across) / height
     bridge = (np.abs(across - nose) < 0.12) & (below > -0.3) & (below < 0.15)
-    lines = (strength > LINE) & zone & ((mask >= 0.98) | _coloured_like(crop, bridge, lying))
-    found = cv2.morphologyEx(lines.astype(np.uint8), cv2.MORPH_CLOSE, disc(2))
-    _, pieces = cv2.connectedComponents(found)
+    lying = _lines(crop, np.ones((THICK, 1), dtype=np.uint8))
+    alike = _coloured_like(crop, bridge, lying)
+    within = mask >= 0.98
+    reach = max(LENS_BESIDE * float(np.hypot(*(landmarks[1] - landmarks[0]))) / height, LENS_LEAST)
+    lenses = np.zeros((SIZE, SIZE), dtype=bool)
+    for eye in (landmarks[:2] - eyes) / height:
+        lenses |= ((across - eye @ oval.across) / reach) ** 4 + ((below - eye @ oval.down) / LENS_BELOW) ** 4 < 1
+    thin = (_lines(crop, disc(THICK / 2)) > LINE) & zone & (within | (alike & lenses))
+    _, pieces = cv2.connectedComponents(cv2.morphologyEx(thin.astype(np.uint8), cv2.MORPH_CLOSE, disc(1)))
     held = np.unique(pieces[bridge])
     frame = np.isin(pieces, held[held > 0])
-    if (frame & (mask < 0.98)).mean() > MOST:
+    if not frame.any():
         return np.zeros((SIZE, SIZE), dtype=np.float32)
-    return np.asarray(cv2.dilate(frame.astype(np.float32), disc(3)))
+    level = (below > -ARM_FROM) & (below < ARM_TO) & (np.abs(across) < BESIDE)
+    score = np.where(level, np.where(alike, np.minimum(lying / SURE, 1.0), 0.0) - HALF, -1.0)
+    beside = np.flatnonzero((within & (np.abs(below) < 0.1)).any(axis=0))
+    if len(beside):
+        first, last = int(beside[0]), int(beside[-1])
+        frame[:, : first + 1] |= _arm(score[:, first::-1], lying[:, first::-1], height)[:, ::-1]
+        frame[:, last:] |= _arm(score[:, last:], lying[:, last:], height)
+    return np.asarray(cv2.dilate(frame.astype(np.float32), disc(around)))
+
+
+def _arm(score: np.ndarray, lines: np.ndarray, height: float) -> np.ndarray:
+    """The arm that goes away from a face, which lies before the first column: bool [h, w], nothing if none is sure.
+
+    score: [h, w], above 0 where an arm may be; lines: [h, w], contrast; height: pixels from eyes to mouth.
+    """
+    found = np.zeros(score.shape, dtype=bool)
+    rows = _best_path(score)
+    columns = np.arange(len(rows))
+    seen = score[rows, columns] > 0
+    if not seen.any():
+        return found
+    first, last = np.flatnonzero(seen)[[0, -1]]
+    columns, rows, seen = columns[first : last + 1], rows[first : last + 1], seen[first : last + 1]
+    if len(rows) < ARM_LEAST * height or seen.mean() < ARM_WHOLE:
+        return found
+    bow = np.polyval(np.polyfit(columns, rows, 2), columns)
+    if float(np.sqrt(((rows - bow) ** 2).mean())) > ARM_STRAIGHT:
+        return found
+    rows, columns = _to_the_tip(rows, columns, lines)
+    for column, row in zip(columns, rows, strict=True):
+        part = slice(max(row - ARM_REACH, 0), row + ARM_REACH + 1)
+        found[part, column] = lines[part, column] > HALF * lines[row, column]
+        found[row, column] = True
+    return found
+
+
+def _to_the_tip(rows: np.ndarray, columns: np.ndarray, lines: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The path of an arm, rows and columns, with what goes straight on from it in another light."""
+    last = slice(-min(len(rows), 16), None)
+    slope, start = np.polyfit(columns[last], rows[last], 1)
+    tip, rests = int(columns[-1]), 0
+    for column in range(tip + 1, lines.shape[1]):
+        row = round(float(slope * column + start))
+        near = lines[max(row - 2, 0) : row + 3, column] if 0 <= row < len(lines) else lines[:0, column]
+        rests = 0 if near.size and near.max() > SURE / 2 else rests + 1
+        if rests > TIP_RESTS:
+            break
+        tip = column if rests == 0 else tip
+    beyond = np.arange(int(columns[-1]) + 1, tip + 1)
+    on = np.rint(slope * beyond + start).astype(int)
+    return np.concatenate([rows, on]), np.concatenate([columns, beyond])
+
+
+def _best_path(score: np.ndarray) -> np.ndarray:
+    """Rows of the path through the columns of a score [h, w], from the first on, whose sum is highest: int [<= w]."""
+    total, came = score[:, 0].copy(), np.zeros(score.shape, dtype=int)
+    best, end = float(total.max()), (int(total.argmax()), 0)
+    for column in range(1, score.shape[1]):
+        padded = np.pad(total, 1, constant_values=-np.inf)
+        ways = np.stack([padded[:-2] - BENT, total, padded[2:] - BENT])
+        came[:, column] = ways.argmax(axis=0) - 1
+        total = ways.max(axis=0) + score[:, column]
+        if total.max() > best:
+            best, end = float(total.max()), (int(total.argmax()), column)
+    row, path = end[0], []
+    for column in range(end[1], -1, -1):
+        path.append(row)
+        row = int(np.clip(row + came[row, column], 0, len(score) - 1))
+    return np.array(path[::-1])
 
 
 def _coloured_like(crop: np.ndarray, bridge: np.ndarray, lines: np.ndarray) -> np.ndarray:

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from falco_core.faces.outline import smoothed
 from falco_core.faces.segment import FEWEST, colour_model, cut, likelihood
 
 # The face oval in units of the distances between the landmarks. Generous: it must cover brows, cheeks and chin of
@@ -44,6 +45,8 @@ EDGE = 0.022
 """Width of the mask's soft edge, as a share of the crop's side; it lies inside of the outline."""
 EDGE_ON_SKIN = 0.06
 """The same where it is the oval that ends the mask, and skin goes on."""
+EDGE_AT_BORDER = 0.045
+"""The same where the crop ends below a chin."""
 HUE_SPREAD = 0.05
 """By how much the shares of red, green and blue differ within skin, at least."""
 # What must never stay, around the landmarks, in units of the eye-to-mouth distance.
@@ -124,6 +127,7 @@ def face_mask(crop: np.ndarray, landmarks: np.ndarray) -> tuple[np.ndarray, Mask
     distance = oval.distance(_centres(WORK))
     core = core_mask(points, WORK)
     found = _whole(_face_by_colour(image, oval, points, distance, core), core)
+    found = smoothed(found, oval, points[3:].mean(axis=0)) | core
     inner = distance < INNER
     quality = MaskQuality(covered=float((inner & ~found).sum() / max(inner.sum(), 1)))
     within = (LIMIT - distance) * min(oval.half_width, oval.up_size, oval.down_size)
@@ -263,13 +267,20 @@ def _softened(found: np.ndarray, core: np.ndarray, *, within: np.ndarray, size: 
     """
     inside = found.copy()
     inside[0], inside[-1], inside[:, 0], inside[:, -1] = False, False, False, False
-    depth = _to_edge(inside) - _to_edge(~inside)
+    depth = cv2.GaussianBlur(_to_edge(inside) - _to_edge(~inside), (0, 0), 1.5)
     beyond = _to_edge(~core)
-    way = np.minimum((depth + 0.5) / (EDGE * WORK), within / (EDGE_ON_SKIN * WORK))
+    way = np.minimum((depth + 1.2) / (EDGE * WORK), within / (EDGE_ON_SKIN * WORK))
+    way = np.minimum(way, _to_border(WORK) / (EDGE_AT_BORDER * WORK))
     way = np.maximum(way, 1.5 - beyond / (EDGE * WORK))
     way = cv2.resize(way, (size, size), interpolation=cv2.INTER_LINEAR)
     way = np.clip(way, 0.0, 1.0)
     return np.asarray(way * way * (3.0 - 2.0 * way), dtype=np.float32)
+
+
+def _to_border(size: int) -> np.ndarray:
+    """How many pixels the places of a square lie from its border: [size, size]."""
+    away = np.minimum(np.arange(size), np.arange(size)[::-1]) + 0.5
+    return np.minimum(away[:, None], away[None, :])
 
 
 def _to_edge(region: np.ndarray) -> np.ndarray:

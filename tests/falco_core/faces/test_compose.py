@@ -178,7 +178,7 @@ def test_shades_of_an_overexposed_face_have_the_colour_of_skin() -> None:
 def test_a_new_beard_brightens_nothing_around_it() -> None:
     photo, landmarks, quad = photo_of(head(256), at=(160, 150), side=220)
     bearded = pasted(photo, head(128, beard=True), landmarks, quad).pixels.astype(float)
-    for part in (np.s_[150:170, 118:132], np.s_[100:112, 150:170], np.s_[240:248, 150:170]):
+    for part in (np.s_[150:170, 118:132], np.s_[100:112, 150:170], np.s_[244:250, 150:170]):
         assert bearded[part].mean() == pytest.approx(photo[part].mean(), rel=0.06)
     chin = np.s_[212:222, 150:170]
     assert bearded[chin].mean() < 0.75 * photo[chin].mean()
@@ -195,6 +195,19 @@ def test_glasses_that_the_new_face_does_not_wear_are_gone_outside_of_the_mask_to
     left = np.abs(plain.pixels[outside].astype(int) - bare[outside]).max(axis=1)
     assert (left > 40).mean() < 0.1
     assert (plain.region & ~kept.region).sum() < 6 * outside.sum()
+
+
+def test_glasses_that_only_the_new_face_wears_reach_beyond_the_mask_and_do_not_fade() -> None:
+    photo, landmarks, quad = photo_of(head(256), at=(160, 150), side=240)
+    glasses, _, _ = photo_of(head(256, glasses=True), at=(160, 150), side=240)
+    worn = np.abs(glasses.astype(int) - photo).max(axis=2) > 60
+    plain = pasted(photo, head(256), landmarks, quad)
+    gained = pasted(photo, head(256, glasses=True), landmarks, quad)
+    for part in (worn & plain.region, worn & ~plain.region):
+        assert part.sum() > 50
+        seen, meant = (np.abs(each[part].astype(float) - photo[part]).mean() for each in (gained.pixels, glasses))
+        assert seen > 0.7 * meant
+    assert (gained.region & ~plain.region).sum() < 8 * (worn & ~plain.region).sum()
 
 
 def test_something_green_over_an_eye_does_not_tint_the_face() -> None:

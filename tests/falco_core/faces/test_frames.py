@@ -1,3 +1,4 @@
+import cv2
 import numpy as np
 import pytest
 
@@ -31,6 +32,21 @@ def test_the_frame_is_followed_to_the_ears_and_hair_is_not() -> None:
     assert beside.sum() > 100
     assert found[beside].mean() > 0.9
     assert found[mask < 0.5].mean() < 0.04
+
+
+def test_an_ear_beside_the_frame_is_no_part_of_it() -> None:
+    plain, eared = head(SIZE, glasses=True), head(SIZE, glasses=True)
+    ears = np.zeros((SIZE, SIZE), dtype=np.uint8)
+    for x in (48, 208):
+        cv2.ellipse(ears, (x, 138), (13, 24), 0, 0, 360, 1, cv2.FILLED)
+        cv2.ellipse(eared, (x, 138), (13, 24), 0, 0, 360, (190, 140, 120), cv2.FILLED, cv2.LINE_AA)
+        cv2.ellipse(eared, (x, 140), (8, 16), 0, 0, 360, (120, 80, 70), 2, cv2.LINE_AA)
+    arms = np.abs(plain.astype(int) - head(SIZE)).max(axis=2) > 40
+    eared[arms] = plain[arms]
+    mask, _ = face_mask(eared, aligned(SIZE))
+    found = frame_of(eared, aligned(SIZE), mask) > 0
+    assert found[(ears > 0) & arms].mean() > 0.6
+    assert found[(ears > 0) & (cv2.dilate(arms.astype(np.uint8), np.ones((9, 9))) == 0)].mean() < 0.03
 
 
 def test_painting_over_goes_on_from_both_sides_and_touches_nothing_else() -> None:
