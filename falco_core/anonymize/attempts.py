@@ -14,7 +14,7 @@ from falco_core.anonymize.solver import Outcome, Problem, Solver
 from falco_core.faces.compose import paste
 from falco_core.faces.exposure import well_lit
 from falco_core.judges.likeness import LIKENESS_LIMIT
-from falco_core.judges.one_face import disguised, likeness, upright
+from falco_core.judges.one_face import disguised, likeness, redrawn, upright
 from falco_core.judges.plausible import Look, Quality
 from falco_core.judges.recognisers import Judge
 from falco_core.photos.tensors import to_pixels, to_tensor
@@ -178,6 +178,7 @@ class _Judging:
         ).value
         points = [] if seen.landmarks is None else [seen.landmarks]
         name = recognised_by(self._gates[row], faces.references[row], shown, landmarks, points)
+        name = name or redrawn_for(self._gates[row], faces.references[row], new, landmarks)
         # Written so that what is no number is a cause. Privacy comes first: it says how to push harder.
         if not likeness(crop, shown, new) < LIKENESS_LIMIT:
             cause = Cause.UNCHANGED
@@ -202,5 +203,15 @@ def recognised_by(
     for judge, reference in zip(gate, references, strict=True):
         views = [upright(judge, reference, shown, points) for points in (landmarks, *seen)]
         if not np.max([*views, disguised(judge, reference, shown, landmarks)]) < judge.threshold:
+            return judge.name
+    return None
+
+
+def redrawn_for(
+    gate: Sequence[Judge], references: Sequence[np.ndarray], new: np.ndarray, landmarks: np.ndarray
+) -> str | None:
+    """The first judge to which the drawn crop uint8 [R, R, 3] itself is its reference [E], by `Judge.near`."""
+    for judge, reference in zip(gate, references, strict=True):
+        if redrawn(judge, reference, new, landmarks):
             return judge.name
     return None

@@ -62,7 +62,7 @@ class Climb:
         self.look.check_judges(photo.pixels, places)
         suspects = self.look.suspects(photo.pixels)
         current, seen = tuple(places), History()
-        for _ in range(ROUNDS + 1):
+        for number in range(ROUNDS + 1):
             if self.otherwise is Concealment.WITHHOLD and any(place.cause for place in current):
                 return _withheld(current, seen, Reason.FACE_NOT_REPLACED)
             drawing = self.draw(photo, current)
@@ -76,7 +76,7 @@ class Climb:
                 return Composition(data, seen.outcomes(current))
             if hopeless := _hopeless(current, findings):
                 return _withheld(current, seen, hopeless)
-            current = self._concealed(photo, current, findings, name)
+            current = self._concealed(photo, current, findings, name, late=number > 0)
         return _withheld(current, seen, Reason.LEFTOVER_FACE)
 
     def draw(self, photo: Photo, places: tuple[Place, ...]) -> Drawing:
@@ -94,15 +94,20 @@ class Climb:
             return conceal(pixels, place.box, Concealment.SOLID if place.plain else self.otherwise)
         return paste(pixels, place.crop, quad=place.quad, landmarks=place.landmarks, mask=place.mask)
 
-    def _concealed(self, photo: Photo, places: tuple[Place, ...], findings: Findings, name: str) -> tuple[Place, ...]:
-        """The places with those in trouble concealed, and one more for each face that was missed."""
+    def _concealed(
+        self, photo: Photo, places: tuple[Place, ...], findings: Findings, name: str, *, late: bool
+    ) -> tuple[Place, ...]:
+        """The places with those in trouble concealed, and one more for each face that was missed.
+
+        What is missed late gets one colour at once: not enough looks are left to try a mosaic first.
+        """
         kept = tuple(
             place if trouble is None else _next_rung(place, trouble)
             for place, trouble in zip(places, findings.troubles, strict=True)
         )
         number = sum(place.cause is Cause.MISSED_AT_FIRST for place in places)
         return kept + tuple(
-            self._missed(photo, face, f"{name}-s{number + index:02d}")
+            replace(self._missed(photo, face, f"{name}-s{number + index:02d}"), plain=late)
             for index, face in enumerate(_distinct(findings.missed))
         )
 

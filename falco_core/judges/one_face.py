@@ -32,3 +32,11 @@ def disguised(judge: Judge, reference: np.ndarray, crop: np.ndarray, landmarks: 
 def upright(judge: Judge, reference: np.ndarray, pixels: np.ndarray, landmarks: np.ndarray) -> float:
     """A judge's similarity of the face at landmarks [5, 2] of uint8 [H, W, 3] to the original's embedding [E]."""
     return float(similarity(judge.measure, judge.embed(pixels, [landmarks]), reference[None])[0])
+
+
+def redrawn(judge: Judge, reference: np.ndarray, drawn: np.ndarray, landmarks: np.ndarray) -> bool:
+    """Whether the crop that was drawn is nearer to the original than strangers ever are, whatever its new place hides.
+
+    reference: [E]; drawn: aligned, uint8 [S, S, 3]; landmarks: [5, 2], crop pixels. True for what is no number.
+    """
+    return not upright(judge, reference, drawn, landmarks) < judge.near
