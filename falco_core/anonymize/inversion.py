@@ -23,7 +23,7 @@ class Inverted:
 def invert(bundle: Bundle, crops: np.ndarray, masks: np.ndarray) -> list[Inverted]:
     """Crops uint8 [N, R, R, 3], and what of them is face [N, R, R] in 0..1 -> their inversions."""
     crops = np.stack([well_lit(crop, mask) for crop, mask in zip(crops, masks, strict=True)])
-    size = batch_shape(bundle.spec.resolution, bundle.device)
+    size = batch_shape(bundle.generator.config.resolution, bundle.device)
     batches = (_batch(bundle, crops[rows.numpy()])[:count] for rows, count in in_shape(len(crops), size))
     return [face for batch in batches for face in batch]
 

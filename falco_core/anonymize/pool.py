@@ -29,7 +29,7 @@ def seed_of(pool: int, number: int) -> int:
 
 def draw_fakes(bundle: Bundle, seeds: Sequence[int], truncation: float) -> list[dict[str, np.ndarray]]:
     """A generated face per seed: codes [L, D], and its embedding [E] per pairing space."""
-    size = batch_shape(bundle.spec.resolution, bundle.device)
+    size = batch_shape(bundle.generator.config.resolution, bundle.device)
     batches = (
         _batch(bundle, [seeds[n] for n in rows], truncation)[:count] for rows, count in in_shape(len(seeds), size)
     )

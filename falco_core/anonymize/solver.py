@@ -116,7 +116,7 @@ class Solver:
 
     def solve(self, problem: Problem, *, progress: Progress | None = None) -> Outcome:
         """Run the published schedule; `progress(step, losses before that step)` is told each step of each batch."""
-        size = batch_shape(self._bundle.spec.resolution, problem.real.device)
+        size = batch_shape(self._bundle.generator.config.resolution, problem.real.device)
         batches = [
             self._solve_batch(problem.rows(rows.to(problem.real.device)), count, progress)
             for rows, count in in_shape(len(problem.real), size)

@@ -9,23 +9,21 @@ import pytest
 
 from falco_core.errors import ProjectError
 from falco_core.project.folder import Project
-from flows.forget import photos_to_forget
+from flows.forget import forget_all, photos_to_forget
+from flows.project import init_project
 from tests import artifacts
-from tests.flows.runs import Run, call, run_falco
+from tests.flows.runs import Run, call
 
-KEPT, FORGOTTEN = "open_sky.png", "office_window.png"
+KEPT, FORGOTTEN = "open_sky.png", "Straße & Café/büro am fenster.png"
 
 
-@pytest.fixture(scope="module")
-def project(run: Run, demo_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the run, of two photos only from now on."""
-    root = tmp_path_factory.mktemp("forget")
-    shutil.copytree(run.project, root / "project")
-    (root / "photos" / "people").mkdir(parents=True)
-    for name in (KEPT, FORGOTTEN):
-        shutil.copyfile(demo_photos / name, root / "photos" / "people" / name)
-    run_falco(root / "photos", root / "project", "-S", "gate.allow_unknown=true")
-    return root / "project"
+@pytest.fixture
+def project(run: Run, tmp_path: Path) -> Path:
+    """A copy of the run and of its photos."""
+    shutil.copytree(run.photos, tmp_path / "photos")
+    shutil.copytree(run.project, tmp_path / "project")
+    init_project(tmp_path / "project", photos=tmp_path / "photos")
+    return tmp_path / "project"
 
 
 def secrets_of(project: Path, photo: str) -> dict[str, bytes]:
@@ -64,26 +62,31 @@ def traces(root: Path, secrets: dict[str, bytes]) -> set[str]:
 
 def test_nothing_of_a_forgotten_photo_stays(project: Path) -> None:
     photos = project.parent / "photos"
-    secrets = secrets_of(project, f"people/{FORGOTTEN}")
-    others = secrets_of(project, f"people/{KEPT}")
+    secrets, others = secrets_of(project, FORGOTTEN), secrets_of(project, KEPT)
     assert {"crops", "codes", "new face", "file", "seen"} <= set(secrets)
     assert traces(project, secrets) == set(secrets), "the search must find what there is"
-    asked = call("falco", "forget", f"people/{FORGOTTEN}", "--project", project, cwd=photos)
+    asked = call("falco", "forget", FORGOTTEN, "--project", project, cwd=photos)
     assert asked.returncode == 2
     assert "--delete" in asked.stderr
-    assert (photos / "people" / FORGOTTEN).exists()
-    done = call("falco", "forget", f"people/{FORGOTTEN}", "--delete", "--project", project, cwd=project.parent)
+    assert (photos / FORGOTTEN).exists()
+    done = call("falco", "forget", FORGOTTEN, "--delete", "--project", project, cwd=project.parent)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "forgotten: 1 photos" in done.stdout
-    assert not (photos / "people" / FORGOTTEN).exists()
+    assert not (photos / FORGOTTEN).exists()
     assert traces(project, secrets) == set()
     assert traces(project, others) == set(others)
-    assert (project / "release/photos/people" / KEPT).exists()
-    status = call("dvc", "status", cwd=project)
-    assert "up to date" in status.stdout
-    last = call("falco", "forget", photos / "people" / KEPT, "--delete", "--project", project, cwd=project.parent)
-    assert last.returncode == 0, last.stdout + last.stderr
-    assert traces(project, others) == set()
+    assert (project / "release/photos" / KEPT).exists()
+    assert "up to date" in call("dvc", "status", cwd=project).stdout
+
+
+def test_with_the_last_photo_goes_everything(project: Path) -> None:
+    secrets = secrets_of(project, KEPT)
+    opened = Project.open(project)
+    assert not forget_all(opened), "there are photos"
+    shutil.rmtree(project.parent / "photos")
+    (project.parent / "photos").mkdir()
+    assert forget_all(opened)
+    assert traces(project, secrets) == set()
 
 
 def test_a_photo_of_another_folder_is_not_forgotten(project: Path, tmp_path: Path) -> None:

@@ -87,6 +87,7 @@ def kill_and_finish(undisturbed: Path, bundle: Path, name: str, stages: list[str
         assert not list((killed / "data").glob(".*.partial")), stage
 
 
+@pytest.mark.slow
 def test_stages_that_were_killed_leave_the_same_bytes(undisturbed: Path, tiny_bundle_folder: Path) -> None:
     kill_and_finish(undisturbed, tiny_bundle_folder, "killed", ["invert", "anonymize", "compose"], kills=1)
 
