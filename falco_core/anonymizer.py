@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from ruamel.yaml.comments import CommentedMap
 
 from falco_core.anonymize.attempts import Faces, Solved
 from falco_core.anonymize.faces import anonymize_faces, anonymized_row
@@ -33,14 +34,15 @@ from falco_core.faces.aligned import align_photo, crops_of, masks_of, shares_of
 from falco_core.faces.composing import Spot, climb_for, composed_row
 from falco_core.faces.find import finder_for
 from falco_core.faces.treatment import limits_of
-from falco_core.judges.identity import nearest_originals
+from falco_core.judges.finished import near_originals
 from falco_core.judges.kind import kind_among, kinds_of_faces
 from falco_core.judges.recognisers import judge_named
 from falco_core.judges.roles import KIND_JUDGE, JudgedKind, Roles, acting_judges, deciding, roles_for
 from falco_core.judges.seen import Seen
 from falco_core.photos.codec import Photo, decode_photo
+from falco_core.project.document import set_value
 from falco_core.project.params import Params, parse_params
-from falco_core.reasons import Reason, Treatment
+from falco_core.reasons import Reason
 from falco_core.store.rows import AlignedPhoto, Anonymized, Check, ComposedPhoto
 
 Embeddings = Mapping[str, np.ndarray]
@@ -163,15 +165,9 @@ class Anonymizer:
     def _near_another(self, row: ComposedPhoto, roles: Roles) -> str:
         """Which new face is nearer to an original of this photo than strangers ever are; empty if none is."""
         seen = Seen.from_bytes(row.seen)
-        new = [number for number, check in enumerate(row.checks) if check.treatment == Treatment.REPLACED]
-        for judge in (judge_named(name, self._bundle) for name in roles.gate if new):
-            for when in ("last", "drawn"):
-                shown = seen.of(when, judge.name)[new]
-                _, similarities = nearest_originals(judge, shown, seen.of("original", judge.name))
-                for number, value in zip(new, similarities, strict=True):
-                    # Written so that what is no number withholds the photo.
-                    if judge.name in row.checks[number].judged_by and not value < judge.near:
-                        return f"face {row.checks[number].face}: {judge.name} says {value:.2f}"
+        for judge in (judge_named(name, self._bundle) for name in roles.gate):
+            for _, detail in near_originals(judge, row.checks, seen, seen.of("original", judge.name)):
+                return detail
         return ""
 
     @cached_property
@@ -184,16 +180,8 @@ class _Pool:
 
     def __init__(self, bundle: Bundle, params: Params) -> None:
         self._space, self._count = params.pair.space, params.anonymize.attempts
-        numbers, size = range(params.sample.count), params.sample.batch_size
-        drawn = [
-            fake
-            for first in numbers[::size]
-            for fake in draw_fakes(
-                bundle,
-                [seed_of(params.sample.seed, number) for number in numbers[first : first + size]],
-                params.sample.truncation,
-            )
-        ]
+        seeds = [seed_of(params.sample.seed, number) for number in range(params.sample.count)]
+        drawn = draw_fakes(bundle, seeds, params.sample.truncation)
         self._codes = np.stack([fake["codes"] for fake in drawn])
         self._index = FakePool(np.stack([fake[self._space] for fake in drawn]), params.pair.metric)
 
@@ -205,11 +193,7 @@ class _Pool:
 
 
 def _params(settings: Mapping[str, Any]) -> Params:
-    document: dict[str, Any] = {"input": {"photos": "."}}
+    document = CommentedMap({"input": CommentedMap({"photos": "."})})
     for key, value in settings.items():
-        *sections, name = key.split(".")
-        section = document
-        for part in sections:
-            section = section.setdefault(part, {})
-        section[name] = value
+        set_value(document, key.split("."), value, key)
     return parse_params(document, source="settings")

@@ -14,7 +14,7 @@ from falco_core.faces.treatment import limits_of
 from falco_core.photos.codec import decode_photo
 from falco_core.photos.digests import photo_files, read_photo
 from falco_core.photos.folder import PHOTO_SUFFIXES, list_photos
-from falco_core.project.buckets import bucket_digits
+from falco_core.project.buckets import bucket_digits, buckets_of
 from falco_core.project.folder import Project, best_device
 from falco_core.project.stages import FACES, PHOTO_FILES, stage_named
 from falco_core.project.work import Entry
@@ -41,7 +41,8 @@ def run(project: Project, execute: Execute) -> StageReport:
     for file in files:
         if file.sha256:  # identical photos are one item
             planned[file.sha256[:digits]].setdefault(file.sha256, Entry(file.sha256, keys.of(file.sha256), file))
-    done = KEYED.run(project, execute, sorted(planned), lambda bucket: planned[bucket].values(), size=BATCH)
+    buckets = buckets_of((file.sha256 for file in files if file.sha256), digits)
+    done = KEYED.run(project, execute, buckets, lambda bucket: planned[bucket].values(), size=BATCH)
     notes = (f"{len(ignored)} other files in the photo folder were left alone",) if ignored else ()
     return StageReport(STAGE.name, done.total, done.computed, notes)
 

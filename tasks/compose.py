@@ -50,10 +50,10 @@ def run(project: Project, execute: Execute) -> StageReport:
         inverted = inversions.read(bucket, heavy=(reference(KIND_JUDGE),))
         gates, seen = gates_in(inverted, roles), {item.id: _seen_digests(item, roles) for item in inverted}
         new = {item.id: item for item in anonymized.read(bucket)}
+        rows = {face: item.row for face, item in new.items()}
         for photo in faces.read(bucket):
             if not photo.row.faces:
                 continue
-            rows = {face: item.row for face, item in new.items()}
             spots = tuple(Spot.of(face, gates[face.face], rows.get(face.face)) for face in photo.row.faces)
             content = [_content(spot, seen, new) for spot in spots]
             yield Entry(photo.id, keys.of(photo.id, roles.all, content), Work(bucket, paths[photo.id], spots, roles))

@@ -94,5 +94,5 @@ def _sheets(project: Project, rows: Sequence[PhotoOutcome]) -> list[Path]:
         outline=params.outline,
     )
     with fresh_folder(project.path(SHEETS)) as folder:
-        count = len(write_contact_sheets(folder, pairs, per_page=params.sheet_photos))
-    return sorted(project.path(SHEETS).glob("*.png"))[:count]
+        write_contact_sheets(folder, pairs, per_page=params.sheet_photos)
+    return sorted(project.path(SHEETS).glob("*.png"))

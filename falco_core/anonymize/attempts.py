@@ -3,7 +3,6 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -15,7 +14,7 @@ from falco_core.faces.compose import paste
 from falco_core.faces.exposure import well_lit
 from falco_core.judges.likeness import LIKENESS_LIMIT
 from falco_core.judges.one_face import disguised, likeness, redrawn, upright
-from falco_core.judges.plausible import Look, Quality
+from falco_core.judges.plausible import Plausibility
 from falco_core.judges.recognisers import Judge
 from falco_core.photos.tensors import to_pixels, to_tensor
 from falco_core.reasons import Cause
@@ -62,30 +61,11 @@ class Solved:
         return sum(attempt.cause in causes for attempt in self.attempts)
 
 
-class Judgement(Protocol):
-    """How plausible a new face is (`judges.plausible.Plausibility`)."""
-
-    def look(self, crop: np.ndarray, landmarks: np.ndarray) -> Look:
-        """What a detector sees of a face in its aligned crop uint8 [R, R, 3], whose landmarks [5, 2] are known."""
-
-    def quality(
-        self,
-        original: np.ndarray,
-        shown: np.ndarray,
-        *,
-        mask: np.ndarray,
-        landmarks: np.ndarray,
-        fidelity: float,
-        seen: Look,
-    ) -> Quality:
-        """How plausible a composite is."""
-
-
 def anonymize(
     faces: Faces,
     solver_of: Callable[[Rung], Solver],
     gates: Sequence[Sequence[Judge]],
-    plausibility: Judgement,
+    plausibility: Plausibility,
     plan: Plan,
 ) -> list[Solved]:
     """Solve all faces; those that fail are tried again, each time with the next fake, on the rung that `plan` says.
@@ -142,7 +122,7 @@ class _Judging:
     """Judges attempts by all that the second look will ask of one face alone, and by how plausible they are."""
 
     def __init__(
-        self, faces: Faces, gates: Sequence[Sequence[Judge]], plausibility: Judgement, min_quality: float
+        self, faces: Faces, gates: Sequence[Sequence[Judge]], plausibility: Plausibility, min_quality: float
     ) -> None:
         self._faces, self._gates = faces, gates
         self._plausibility, self._min_quality = plausibility, min_quality

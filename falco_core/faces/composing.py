@@ -87,7 +87,7 @@ def composed_row(composition: Composition, look: SecondLook, *, photo_format: st
     )
 
 
-def treatment_of(place: Place) -> Treatment:
+def _treatment(place: Place) -> Treatment:
     """What a face got."""
     if place.cause is None:
         return Treatment.REPLACED
@@ -98,7 +98,7 @@ def _check(outcome: FaceOutcome, gate: tuple[str, ...]) -> Check:
     check, place = outcome.last, outcome.place
     return Check(
         face=place.face,
-        treatment=treatment_of(place),
+        treatment=_treatment(place),
         cause=place.cause,
         judged_by=gate if place.gate is None else place.gate,
         anonymized=outcome.anonymized,

