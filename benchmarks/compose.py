@@ -1,7 +1,7 @@
 """What pasting a face costs, how well an untouched one comes back, how it ends at its edge, and what its light tells.
 
-    python -m benchmarks.compose --photos /work/shared/photos --json benchmarks/compose.json
-    python -m benchmarks.compose --photos /work/shared/photos --blind /tmp/blind --first 30
+    python -m benchmarks.compose --photos FOLDER_OF_PHOTOS --json benchmarks/compose.json
+    python -m benchmarks.compose --photos FOLDER_OF_PHOTOS --blind OUT --first 30
 
 Faces are those of the demo photos, of a folder's photos and of rendered scenes. New ones are made by the shipped mini
 bundle (a face's code with another's middle layers); sharp ones are another face as it is or, in scenes, rendered. One
