@@ -34,7 +34,7 @@ from falco_core.faces.aligned import align_photo, crops_of, masks_of, shares_of
 from falco_core.faces.composing import Spot, climb_for, composed_row
 from falco_core.faces.find import finder_for
 from falco_core.faces.treatment import limits_of
-from falco_core.judges.finished import near_originals
+from falco_core.judges.finished import near_before_composing, near_originals
 from falco_core.judges.kind import kind_among, kinds_of_faces
 from falco_core.judges.recognisers import judge_named
 from falco_core.judges.roles import KIND_JUDGE, JudgedKind, Roles, acting_judges, deciding, roles_for
@@ -152,8 +152,11 @@ class Anonymizer:
         roles: Roles,
     ) -> ComposedPhoto:
         climb, masks = climb_for(self._bundle, self._params, roles), masks_of(found)
+        near = near_before_composing(
+            climb.look.gate, {face: Seen.from_bytes(row.seen) for face, row in new.items()}, seen.__getitem__
+        )
         places = [
-            Spot.of(face, gates[number], new.get(face.face)).place(
+            Spot.of(face, gates[number], new.get(face.face), near).place(
                 tuple(seen[judge.name][number] for judge in climb.look.judges),
                 new.get(face.face),
                 masks[number],

@@ -17,7 +17,7 @@ class Reason(StrEnum):
     LEFTOVER_FACE = "leftover_face"
     STILL_RECOGNISABLE = "still_recognisable"
     NEAR_ANOTHER_ORIGINAL = "near_another_original"
-    """A new face is somebody else of the dataset."""
+    """A new face turned out to be somebody of the dataset in the finished photo alone."""
     NOT_WHAT_WAS_DRAWN = "not_what_was_drawn"
     """The encoded file shows something else than what was put together."""
 
@@ -36,6 +36,8 @@ class Cause(StrEnum):
     STILL_RECOGNISABLE = "still_recognisable"
     UNCHANGED = "unchanged"
     """The new picture shows what the old one did."""
+    NEAR_ANOTHER_ORIGINAL = "near_another_original"
+    """The new face is nearer to an original of the dataset than strangers are: to another photo of its own, perhaps."""
     IMPLAUSIBLE = "implausible"
     """Every new face came out broken: nobody is recognised in it, but nobody would take it for a face either."""
     MISSED_AT_FIRST = "missed_at_first"

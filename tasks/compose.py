@@ -13,8 +13,9 @@ from falco_core.errors import FalcoError
 from falco_core.faces.aligned import masks_of
 from falco_core.faces.composing import Spot, climb_for, composed_row
 from falco_core.faces.place import Place
+from falco_core.judges.finished import gallery_of, near_before_composing
 from falco_core.judges.roles import KIND_JUDGE, Roles
-from falco_core.judges.seen import reference
+from falco_core.judges.seen import Seen, reference
 from falco_core.photos.codec import decode_photo
 from falco_core.photos.digests import read_photo
 from falco_core.project.folder import Project
@@ -24,7 +25,7 @@ from falco_core.reasons import Reason, failure_of
 from falco_core.store.bucket import Kept
 from falco_core.store.rows import AlignedPhoto, Anonymized, ComposedPhoto, Inversion
 from tasks.batches import Execute, KeyedStage, StageReport
-from tasks.judging import gates_in, path_of_photos, roles_of
+from tasks.judging import gates_in, judges_of, path_of_photos, roles_of
 
 STAGE = stage_named("compose")
 BATCH = 4
@@ -45,6 +46,11 @@ def run(project: Project, execute: Execute) -> StageReport:
     faces, inversions = project.artifact(FACES, AlignedPhoto), project.artifact(INVERSIONS, Inversion)
     anonymized = project.artifact(ANONYMIZED, Anonymized)
     keys, roles, paths = project.keys(STAGE), roles_of(project), path_of_photos(project)
+    near = near_before_composing(
+        judges_of(project, roles.gate),
+        {item.id: Seen.from_bytes(item.row.seen) for item in anonymized.all(heavy=("seen",))},
+        lambda judge: gallery_of(inversions, judge),
+    )
 
     def plan(bucket: str) -> Iterator[Entry[Work]]:
         inverted = inversions.read(bucket, heavy=(reference(KIND_JUDGE),))
@@ -54,7 +60,7 @@ def run(project: Project, execute: Execute) -> StageReport:
         for photo in faces.read(bucket):
             if not photo.row.faces:
                 continue
-            spots = tuple(Spot.of(face, gates[face.face], rows.get(face.face)) for face in photo.row.faces)
+            spots = tuple(Spot.of(face, gates[face.face], rows.get(face.face), near) for face in photo.row.faces)
             content = [_content(spot, seen, new) for spot in spots]
             yield Entry(photo.id, keys.of(photo.id, roles.all, content), Work(bucket, paths[photo.id], spots, roles))
 

@@ -16,6 +16,7 @@ from falco_core.judges.likeness import LIKENESS_LIMIT
 from falco_core.judges.one_face import disguised, likeness, redrawn, upright
 from falco_core.judges.plausible import Plausibility
 from falco_core.judges.recognisers import Judge
+from falco_core.judges.seen import Seen, When
 from falco_core.photos.tensors import to_pixels, to_tensor
 from falco_core.reasons import Cause
 from falco_core.store.rows import Attempt
@@ -45,11 +46,15 @@ class Faces:
 
 @dataclass
 class Solved:
-    """What became of a face: its attempts, and the last one's code [L, D] and crop uint8 [R, R, 3]."""
+    """What became of a face: its attempts, and the last one's code [L, D] and crop uint8 [R, R, 3].
+
+    seen: what the judges of its gate see of it (last: in its original crop, drawn: alone), once an attempt is good.
+    """
 
     code: np.ndarray
     crop: np.ndarray
     attempts: list[Attempt] = field(default_factory=list)
+    seen: Seen = field(default_factory=lambda: Seen({}))
 
     @property
     def cause(self) -> Cause | None:
@@ -86,6 +91,9 @@ def anonymize(
                 solved[row].code, solved[row].crop = outcome.codes[place].cpu().numpy(), shown[place]
                 fake = int(faces.fakes[row][number % faces.fakes.shape[1]])
                 solved[row].attempts.append(judge.attempt(row, outcome, place, shown[place], fake, rung))
+    for row, face in enumerate(solved):
+        if face.cause is None:
+            face.seen = judge.seen(row, face.crop)
     return solved
 
 
@@ -145,6 +153,21 @@ class _Judging:
             cause=cause,
             quality=quality,
             recognised_by=name,
+        )
+
+    def seen(self, row: int, new: np.ndarray) -> Seen:
+        """What the gate sees of a new crop, in the original one and alone: [1, E] each."""
+        crop, landmarks, mask = (of[row] for of in (self._faces.crops, self._faces.landmarks, self._faces.masks))
+        pictures: dict[When, np.ndarray] = {
+            "last": composite(crop, new, landmarks=landmarks, mask=mask),
+            "drawn": new,
+        }
+        return Seen(
+            {
+                (when, judge.name): judge.embed(picture, [landmarks])
+                for when, picture in pictures.items()
+                for judge in self._gates[row]
+            }
         )
 
     def _judged(self, row: int, new: np.ndarray) -> tuple[Cause | None, float, str | None]:

@@ -38,7 +38,8 @@ def anonymized_row(result: Solved) -> Anonymized:
     """What is kept of a face."""
     # A face that failed is drawn and counted before it is concealed, unless nothing can be drawn.
     crop = b"" if result.cause == Cause.NOT_FINITE else png_of(result.crop)
-    return Anonymized(tuple(result.attempts), crop, {"codes": result.code})
+    seen = result.seen.to_bytes() if result.cause is None else b""
+    return Anonymized(tuple(result.attempts), crop, seen, {"codes": result.code})
 
 
 @lru_cache(maxsize=1)

@@ -1,6 +1,7 @@
 """From rows to a composed photo, and back to the row that is kept of it."""
 
 import hashlib
+from collections.abc import Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,9 +35,13 @@ class Spot:
     quality: float | None
 
     @classmethod
-    def of(cls, face: FoundFaceRow, gate: tuple[str, ...], new: Anonymized | None) -> "Spot":
-        """The spot of a face; new: what anonymize left of it, if it was tried."""
+    def of(cls, face: FoundFaceRow, gate: tuple[str, ...], new: Anonymized | None, near: Set[str]) -> "Spot":
+        """The spot of a face; new: what anonymize left of it, if it was tried; near: the new faces (ids) that are near
+        to an original (`judges.finished.near_before_composing`).
+        """
         cause, condemned = face.cause, None if new is None else new.cause
+        if condemned is None and face.face in near:
+            condemned = Cause.NEAR_ANOTHER_ORIGINAL
         if condemned == Cause.NOT_FINITE:
             cause, condemned = condemned, None
         return cls(face, gate, cause, condemned, None if new is None else new.attempts[-1].quality)

@@ -1,6 +1,6 @@
 """The finished faces of a dataset, as judges saw them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -47,10 +47,14 @@ class FinishedFaces:
 
     def gallery(self, judge: str, seen: Seen) -> np.ndarray:
         """All originals of the dataset [G, E]: those found at first, and those that only the second look saw."""
-        name = reference(judge)
-        first = [face.row.arrays[name] for face in self.inversions.all(heavy=(name,))]
-        known = [rows for rows in (np.array(first, dtype=np.float32), seen.of("original", judge)) if len(rows)]
+        known = [rows for rows in (gallery_of(self.inversions, judge), seen.of("original", judge)) if len(rows)]
         return np.concatenate(known) if known else np.zeros((0, 1), dtype=np.float32)
+
+
+def gallery_of(inversions: Artifact[Inversion], judge: str) -> np.ndarray:
+    """The originals that were found at first, as a judge sees them [G, E]."""
+    name = reference(judge)
+    return np.array([face.row.arrays[name] for face in inversions.all(heavy=(name,))], dtype=np.float32)
 
 
 def near_originals(
@@ -76,6 +80,27 @@ def near_originals(
                     number,
                     f"{what} {faces[number].face}: {judge.name} says {value:.2f}, the limit is {judge.near:.2f}",
                 )
+
+
+def near_before_composing(
+    judges: Sequence[Judge], new: Mapping[str, Seen], gallery_of: Callable[[str], np.ndarray]
+) -> frozenset[str]:
+    """The new faces (ids) that are nearer to an original than strangers ever are, by their crops alone.
+
+    judges: of the gate; new: what the face's own gate saw of it (last, drawn); gallery_of: by a judge's name, all
+    originals [G, E].
+    """
+    found: set[str] = set()
+    for judge in judges:
+        whens: tuple[When, ...] = ("last", "drawn")
+        for when in whens:
+            faces = [face for face, seen in new.items() if len(seen.of(when, judge.name))]
+            if faces:
+                embeddings = np.concatenate([new[face].of(when, judge.name) for face in faces])
+                _, similarities = nearest_originals(judge, embeddings, gallery_of(judge.name))
+                # Written so that what is no number is near.
+                found.update(face for face, value in zip(faces, similarities, strict=True) if not value < judge.near)
+    return frozenset(found)
 
 
 def near_others(faces: FinishedFaces, judges: Sequence[Judge]) -> dict[str, str]:

@@ -73,7 +73,7 @@ _MAKING: tuple[Stage, ...] = (
     ),
     Stage(
         name="anonymize",
-        version=3,
+        version=4,
         reads=(FACES, INVERSIONS, FAKES, PAIRS),
         writes=(ANONYMIZED,),
         params=(
@@ -94,7 +94,7 @@ _MAKING: tuple[Stage, ...] = (
     ),
     Stage(
         name="compose",
-        version=4,
+        version=5,
         reads=(PHOTOS, PHOTO_FILES, FACES, INVERSIONS, ANONYMIZED),
         writes=(COMPOSED,),
         params=(*_FINDING, "compose.otherwise", "compose.suspicion", *_JUDGING),

@@ -117,6 +117,10 @@ class Anonymized:
     attempts: tuple[Attempt, ...]
     crop: bytes = b""
     """PNG [S, S, 3]; empty where nothing could be drawn."""
+    seen: bytes = b""
+    """safetensors: what each judge of its gate saw of the new face [1, E] (`judges.seen`), in its original crop (last)
+    and alone (drawn); empty where it has none.
+    """
     arrays: Arrays = field(default_factory=dict)
     """codes [L, D]."""
 

@@ -16,14 +16,17 @@ from falco_core.anonymize import Outcome, Problem, Solver
 from falco_core.errors import GateError, ParamsError, ProjectError
 from falco_core.faces.compose import Pasted
 from falco_core.judges import Metrics, recognisers
+from falco_core.judges.seen import Seen, reference
 from falco_core.project.folder import Project
 from falco_core.project.stages import STAGES
 from falco_core.project.work import Entry
 from falco_core.reasons import Cause
+from falco_core.store.bucket import Kept
+from falco_core.store.rows import Anonymized
 from flows.project import init_project
 from flows.stage import run_stage
 from tasks.batches import BatchTask, execute_here
-from tests.artifacts import ANONYMIZED, checks, items, new_crops, outcomes, reasons
+from tests.artifacts import ANONYMIZED, INVERSIONS, change_items, checks, items, new_crops, outcomes, reasons
 from tests.falco_core.judges.helpers import StrokeJudge
 
 NAMES = [stage.name for stage in STAGES]
@@ -159,6 +162,26 @@ def test_a_face_that_stays_implausible_is_tried_again_and_concealed(project: Pat
         inner = pixels[(3 * y0 + y1) // 4 : (y0 + 3 * y1) // 4, (3 * x0 + x1) // 4 : (x0 + 3 * x1) // 4]
         steps = np.abs(np.diff(inner, axis=1)).max(axis=2)
         assert np.median(steps) <= 2, "the cells of a mosaic are flat"
+
+
+def test_a_new_face_that_is_near_another_original_is_concealed(project: Path) -> None:
+    run(project, NAMES[: NAMES.index("compose")])
+    of_judge = reference("rendered_heldout")
+    seen = {item.id: item.row.arrays[of_judge] for item in items(project, INVERSIONS)}
+    first, other = list(seen)[:2]
+
+    def planted(item: Kept[Anonymized]) -> Anonymized:
+        found = Seen.from_bytes(item.row.seen)
+        assert {when for when, _ in found.embeddings} == {"last", "drawn"}
+        if item.id != first:
+            return item.row
+        known: Any = {**found.embeddings, ("drawn", "rendered_heldout"): seen[other][None]}
+        return replace(item.row, seen=Seen(known).to_bytes())
+
+    change_items(project, ANONYMIZED, planted)
+    run(project, NAMES[NAMES.index("compose") :])
+    assert {check.face: check.cause for _, check in checks(project) if check.cause} == {first: "near_another_original"}
+    assert released(project) == {"open_sky.png", "park_bench.jpg", "office_window.png"}
 
 
 def unchanged(pixels: np.ndarray, crop: np.ndarray, **_: Any) -> Pasted:
