@@ -14,7 +14,7 @@ def main() -> None:
     parser.add_argument("name", choices=NAMES, help="which recipe; `all` goes from nothing to the bundle")
     parser.add_argument("--work", type=Path, required=True, help="folder of renders, checkpoints and weights")
     parser.add_argument(
-        "--budget", choices=BUDGETS, default="cpu", help="3 h on 2 cores, 30 min on a GPU, or a trial run"
+        "--budget", choices=BUDGETS, default="cpu", help="4 h on 2 cores, 30 min on a GPU, or a trial run"
     )
     parser.add_argument("--minutes", type=float, help="another time for this recipe (for `all`: its sum)")
     parser.add_argument("--threads", type=int, default=2, help="cores to use (default 2)")

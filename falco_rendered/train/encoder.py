@@ -13,7 +13,7 @@ from falco_core.networks.e4e import Encoder
 from falco_core.networks.stylegan2 import Generator
 from falco_rendered.train.augment import cover, jitter_frame, jitter_sharpness, swap_surroundings
 from falco_rendered.train.cache import Cached
-from falco_rendered.train.losses import face_error, fine_share, pyramid_loss
+from falco_rendered.train.losses import face_error, fine_share, pyramid_loss, sharpness_loss
 from falco_rendered.train.progress import Progress
 from falco_rendered.train.schedule import Training, batches
 from falco_rendered.train.sheets import write_sheet
@@ -26,6 +26,8 @@ FRAME_JITTER = 0.6
 SWAPPED, COVERED = 0.5, 0.2
 """Shares of the pictures with other surroundings, and with something before the face: it is the face that counts."""
 IDENTITY_WEIGHT = 0.3
+SHARPNESS_WEIGHT = 0.1
+"""Without it the encoder ends at codes that the generator draws softly, with a quarter of the fine energy."""
 DELTA_WEIGHT = 0.02
 """Keeps the layers' differences small, so that codes stay where the generator knows its way (e4e, section 3.2)."""
 
@@ -93,12 +95,14 @@ def train_encoder(
 
 
 def picture_loss(generator: Generator, recogniser: Recogniser, codes: Tensor, target: Tensor) -> Tensor:
-    """Pyramid and identity loss of the reconstructions, a scalar; the identity is that of the composite."""
+    """Pyramid, sharpness and identity loss of the reconstructions, a scalar; the identity is that of the composite."""
     with torch.autocast(codes.device.type, dtype=torch.bfloat16):
         images = generator.synthesize(codes).float()
     composite = target + aligned_weights(target.shape[-1]).to(target) * (images - target)
     identity = (recogniser(composite) * recogniser(target)).sum(dim=1)
-    loss: Tensor = pyramid_loss(generated=images, target=target) + IDENTITY_WEIGHT * (1.0 - identity)
+    pixels = pyramid_loss(generated=images, target=target)
+    sharpness = sharpness_loss(generated=images, target=target)
+    loss: Tensor = pixels + SHARPNESS_WEIGHT * sharpness + IDENTITY_WEIGHT * (1.0 - identity)
     return loss.mean()
 
 

@@ -35,18 +35,28 @@ def pyramid_loss(*, generated: Tensor, target: Tensor) -> Tensor:
 
 def face_error(images: Tensor, target: Tensor) -> float:
     """Mean absolute difference inside the aligned face and its rim; images, target: [N, 3, S, S] in [-1, 1]."""
-    return float(_inside((images.clamp(-1, 1) - target).abs()))
+    return float(_inside((images.clamp(-1, 1) - target).abs()).mean())
 
 
 def fine_share(images: Tensor, target: Tensor) -> float:
     """Energy of what a blur of 1 px takes away inside the aligned face and its rim, as a share of the target's."""
-    fine = [_inside((each - blurred(each, 1.0)).square()) for each in (images.clamp(-1, 1), target)]
+    fine = [fine_energy(each).mean() for each in (images.clamp(-1, 1), target)]
     return float(fine[0] / fine[1])
+
+
+def sharpness_loss(*, generated: Tensor, target: Tensor) -> Tensor:
+    """Squared log ratio of the fine energies [N]: a pixel loss alone is smallest for a blurred guess."""
+    return (fine_energy(generated) / fine_energy(target)).clamp(min=1e-3).log().square()
+
+
+def fine_energy(images: Tensor) -> Tensor:
+    """Mean square [N] of what a blur of 1 px takes away from [N, 3, S, S] inside the aligned face and its rim."""
+    return _inside((images - blurred(images, 1.0)).square()).mean(dim=(1, 2, 3))
 
 
 def _inside(values: Tensor) -> Tensor:
     inside = (aligned_weights(values.shape[-1]) >= 1.0).to(values)
-    return (values * inside).mean() / inside.mean()
+    return values * inside / inside.mean()
 
 
 @cache

@@ -28,7 +28,7 @@ from falco_rendered.train.calibrate import Networks, calibrate
 from falco_rendered.train.encoder import train_encoder
 from falco_rendered.train.farl import train_farl
 from falco_rendered.train.generator import train_generator
-from falco_rendered.train.losses import face_error, fine_share, pyramid_loss
+from falco_rendered.train.losses import face_error, fine_share, pyramid_loss, sharpness_loss
 from falco_rendered.train.mapping import MIDDLE_LAYERS, told_values, write_mapping
 from falco_rendered.train.patches import Critic
 from falco_rendered.train.probe import balanced_accuracy, balanced_entropy, train_probe
@@ -244,6 +244,8 @@ def test_fine_energy_of_a_blurred_picture_is_a_small_share_and_of_itself_the_who
     assert fine_share(picture, picture) == pytest.approx(1.0)
     assert fine_share(picture * 0.5, picture) == pytest.approx(0.25, rel=1e-3)
     assert fine_share(blurred(picture, 3.0), picture) < 0.01
+    losses = [float(sharpness_loss(generated=picture * factor, target=picture)[0]) for factor in (0.25, 0.5, 1.0, 2.0)]
+    assert losses == pytest.approx([math.log(16) ** 2, math.log(4) ** 2, 0.0, math.log(4) ** 2], rel=1e-3, abs=1e-6)
 
 
 def test_both_sides_of_a_rare_attribute_weigh_as_much() -> None:
