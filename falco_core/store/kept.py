@@ -36,6 +36,7 @@ class KeptWork(Generic[RowType]):
         self._row_class = row_class
         self._buckets = frozenset(buckets)
         self._ids_in: dict[str, frozenset[str]] = {}
+        self._whole: set[str] = set()
 
     def add(self, items: Sequence[Kept[RowType]]) -> None:
         """Keep a finished batch; a second writer of the same items does no harm."""
@@ -44,18 +45,27 @@ class KeptWork(Generic[RowType]):
 
     def missing(self, bucket: str, wanted: Mapping[str, str]) -> set[str]:
         """Which of the `wanted` items (id -> key) are not kept, or only as a failure that may pass."""
-        final = {item.id for item in self._found(bucket, wanted) if item.final}
-        return wanted.keys() - final
+        own = {item.id for item in self._found_in(bucket, wanted) if item.final}
+        if own == wanted.keys() and len(own) == self._count(bucket):
+            self._whole.add(bucket)
+            return set()
+        self._whole.discard(bucket)
+        loose = {item.id for item in self._found_loose(wanted) if item.final}
+        return wanted.keys() - own - loose
 
     def settle(self, bucket: str, wanted: Mapping[str, str]) -> None:
-        """Let the bucket's file hold exactly the `wanted` items; raises StoreError if one is not kept."""
-        own = list(self._read(bucket, None)) if self._exists(bucket) else None
-        taken = {item.id: item for item in own or () if wanted.get(item.id) == item.key}
+        """Let the bucket's file hold exactly the `wanted` items; raises StoreError if one is not kept.
+
+        `missing` has found out which files do so already: they are not read again.
+        """
+        if bucket in self._whole:
+            return
+        own = {item.id: item for item in self._found_in(bucket, wanted)}
         loose = {item.id: item for item in self._found_loose(wanted)}
-        if lost := sorted(wanted.keys() - taken.keys() - loose.keys()):
+        if lost := sorted(wanted.keys() - own.keys() - loose.keys()):
             raise StoreError(f"the work on {lost[0]} is not kept in {self._root}: run again")
-        if own is None or loose or len(taken) != self._count(bucket):
-            self._write(bucket, list({**taken, **loose}.values()))
+        if loose or len(own) != self._count(bucket):
+            self._write(bucket, list({**own, **loose}.values()))
 
     def drop_loose(self, settled: Set[str]) -> None:
         """Drop the loose files that hold nothing but `settled` items (ids)."""
@@ -98,10 +108,10 @@ class KeptWork(Generic[RowType]):
                     partial.hardlink_to(there)
                     partial.replace(own)
 
-    def _found(self, bucket: str, wanted: Mapping[str, str]) -> Iterator[Kept[RowType]]:
+    def _found_in(self, bucket: str, wanted: Mapping[str, str]) -> Iterator[Kept[RowType]]:
+        """The wanted items of the bucket's own file."""
         if self._exists(bucket):
             yield from (item for item in self._read(bucket, None) if wanted.get(item.id) == item.key)
-        yield from self._found_loose(wanted)
 
     def _found_loose(self, wanted: Mapping[str, str]) -> Iterator[Kept[RowType]]:
         for name in self._others():
@@ -116,8 +126,8 @@ class KeptWork(Generic[RowType]):
             yield from read_bucket(file, self._row_class, ids=ids)
 
     def _count(self, bucket: str) -> int:
-        """How many rows the bucket's file holds, sound or not; -1 if it cannot be read."""
-        with suppress(StoreError), self._files.open(self._path(bucket), "rb") as file:
+        """How many rows the bucket's file holds, sound or not; -1 if there is none or it cannot be read."""
+        with suppress(StoreError, FileNotFoundError), self._files.open(self._path(bucket), "rb") as file:
             return count_rows(file)
         return -1
 
