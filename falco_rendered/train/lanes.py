@@ -55,7 +55,7 @@ class Budget:
 BUDGETS = {
     "cpu": Budget(
         device="cpu",
-        minutes={"generator": 100, "heldout": 22, "farl": 36, "probe": 12, "recogniser": 26, "encoder": 90},
+        minutes={"generator": 100, "heldout": 22, "farl": 36, "probe": 12, "recogniser": 26, "encoder": 75},
         lanes=(("generator",), ("recogniser", "farl", "heldout", "probe")),
     ),
     "gpu": Budget(
