@@ -1,6 +1,7 @@
 """Answers of the usual size, given at once, in place of all that looks at pixels."""
 
 import hashlib
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -13,6 +14,7 @@ from falco_core.anonymize.inversion import Inverted
 from falco_core.faces.ladder import Composition, FaceOutcome
 from falco_core.faces.place import Place
 from falco_core.judges.second_look import FaceCheck
+from falco_core.judges.seen import Seen, When
 from falco_core.photos.codec import Photo, png_of
 from falco_core.store.rows import AlignedPhoto, Attempt, FoundFaceRow
 
@@ -21,13 +23,19 @@ NOISE = np.random.default_rng(0)
 PICTURE = np.tile(NOISE.integers(0, 255, (SIZE // 2, SIZE // 2, 3), dtype=np.uint8), (2, 2, 1))
 CROP, MASK = png_of(PICTURE), png_of(PICTURE[..., 0])
 PHOTO = Photo(PICTURE, "PNG")
+QUAD = (0.0, 0.0, 0.0, 128.0, 128.0, 128.0, 128.0, 0.0)
+POINTS = (48.0, 56.0, 80.0, 56.0, 64.0, 72.0, 52.0, 88.0, 76.0, 88.0)
 DIMENSIONS = {"recogniser": 128, "farl": 128}
 FILE = bytes(NOISE.integers(0, 255, 4000, dtype=np.uint8))
 
 
+STRANGERS = np.random.default_rng(os.getpid())
+"""Of every process its own: nobody is met twice."""
+
+
 def unit(size: int) -> np.ndarray:
     """A random direction [E]."""
-    vector = NOISE.normal(size=size).astype(np.float32)
+    vector = STRANGERS.normal(size=size).astype(np.float32)
     return np.asarray(vector / np.linalg.norm(vector))
 
 
@@ -48,7 +56,7 @@ class StubJudge:
 def align_photo(*_: Any, name: str, **__: Any) -> AlignedPhoto:
     """One face."""
     crop = hashlib.sha256(name.encode()).hexdigest()
-    face = FoundFaceRow(f"{name}-00", crop, 0.9, 1.0, "whole", None, (0.0,) * 4, (0.0,) * 10, (0.0,) * 8)
+    face = FoundFaceRow(f"{name}-00", crop, 0.9, 1.0, "whole", None, (32.0, 32.0, 96.0, 96.0), POINTS, QUAD)
     return AlignedPhoto(SIZE, SIZE, None, "", (face,), CROP, MASK)
 
 
@@ -61,7 +69,13 @@ def invert(bundle: Any, crops: np.ndarray, masks: np.ndarray) -> list[Inverted]:
 def anonymize_faces(bundle: Any, params: Any, faces: Any, gates: Any) -> list[Solved]:
     """One attempt each, good at once."""
     tried = Attempt(0, 0.0, 3, 8, 0.5, 0.0, 0.1, 50, None, quality=0.9)
-    return [Solved(np.zeros((12, 192), np.float32), PICTURE, [tried]) for _ in faces.crops]
+    codes = np.zeros((12, 192), np.float32)
+    return [Solved(codes, PICTURE, [tried], _seen_by(judges)) for judges in gates]
+
+
+def _seen_by(judges: Sequence[StubJudge]) -> Seen:
+    whens: tuple[When, ...] = ("last", "drawn")
+    return Seen({(when, judge.name): unit(128)[None] for when in whens for judge in judges})
 
 
 def compose(climb: Any, photo: Photo, places: Sequence[Place], *, name: str) -> Composition:
@@ -83,7 +97,8 @@ def nothing_looks_at_pixels() -> Iterator[None]:
         "tasks.judging.judge_named": lambda name, bundle: StubJudge(name),
         "tasks.anonymize.anonymize_faces": anonymize_faces,
         "tasks.compose.decode_photo": lambda data, max_pixels: PHOTO,
-        "tasks.compose.finder_for": lambda *_: None,
+        "falco_core.faces.composing.finder_for": lambda *_: None,
+        "falco_core.faces.composing.judge_named": lambda name, bundle: StubJudge(name),
         "falco_core.faces.ladder.Climb.compose": compose,
         "falco_core.report.pairs.decode_photo": lambda data, max_pixels: PHOTO,
     }
