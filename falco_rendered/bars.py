@@ -18,14 +18,17 @@ from falco_core.errors import BundleError
 from falco_core.faces.detect import Detector
 from falco_core.photos.tensors import to_pixels
 from falco_rendered.dataset import People
-from falco_rendered.parameters import Values, attributes_of
+from falco_rendered.parameters import ATTRIBUTES, Values, attributes_of
 from falco_rendered.renderer import render_aligned
 from falco_rendered.sensor import blurred
-from falco_rendered.train.probe import balanced_accuracy
+from falco_rendered.train.losses import face_error, fine_share
+from falco_rendered.train.probe import balanced_accuracy, read_out
 
 SEED = 59
 """Of the people below; no recipe trains or stops on them (see rendered.train.sets)."""
 VIEWS = 4
+READ_OUTS = {"Smiling": 80.0, "Mouth_Slightly_Open": 80.0, "Eyeglasses": 90.0}
+"""What the attribute preservation loss could keep at all, and the share (%) of answers that must be right."""
 TRUNCATION = 0.7
 CORES = 2
 
@@ -62,12 +65,16 @@ class Figure:
 
 @dataclass(frozen=True)
 class Pictures:
-    """The test people and what the bundle makes of them, [N, 3, S, S] each in [-1, 1]."""
+    """The test people and what the bundle makes of them, [N, 3, S, S] each in [-1, 1].
+
+    told: what the generator draws where it is told the people's latents.
+    """
 
     latents: Tensor
     identities: Tensor
     renders: Tensor
     renders_per_second: float
+    told: Tensor
     reconstructions: Tensor
     generated: Tensor
     mixes: Tensor
@@ -85,6 +92,8 @@ def measure_bars(name_or_folder: str | Path, extent: Extent, *, say: Callable[[s
     say("comparing people")
     yield from _recognition(bundle, pictures)
     yield from _attributes(bundle, pictures)
+    yield from _read_outs(bundle, pictures)
+    yield from _inside_the_mask(pictures)
     yield from _likeness(bundle, pictures)
     yield Figure("renderer, 2 cores at 128 px", pictures.renders_per_second, 3.0, len(pictures.renders), unit="img/s")
     folder = bundle_folder(name_or_folder)
@@ -112,6 +121,7 @@ def make_pictures(bundle: Bundle, extent: Extent) -> Pictures:
         identities=people.identities(),
         renders=renders,
         renders_per_second=speed,
+        told=_synthesize(bundle, bundle.generator.broadcast(bundle.generator.map(latents))),
         reconstructions=_synthesize(bundle, codes),
         generated=_synthesize(bundle, bundle.generator.broadcast(w)),
         mixes=_synthesize(bundle, mixed),
@@ -212,6 +222,29 @@ def _attributes(bundle: Bundle, pictures: Pictures) -> Iterator[Figure]:
         found = torch.cat([bundle.probe.found(part) for part in images.split(100)]) if bundle.probe else truth
         mean = 100 * float(balanced_accuracy(found, truth).mean())
         yield Figure(f"attribute probe, mean balanced accuracy: {name}", mean, bar, len(found), unit="%")
+
+
+def _read_outs(bundle: Bundle, pictures: Pictures) -> Iterator[Figure]:
+    """What a line through FaRL's embeddings tells, fitted on half of the people and asked of the other half."""
+    fitted = pictures.identities % 2 == 0
+    features, truth = _embed(bundle.farl.embed, pictures.renders), attributes_of(pictures.latents)
+    found = read_out(features[fitted], truth[fitted], features[~fitted])
+    accuracy = balanced_accuracy(found, truth[~fitted])
+    for name, bar in READ_OUTS.items():
+        value = 100 * float(accuracy[ATTRIBUTES.index(name)])
+        yield Figure(f"FaRL's embedding tells {name}, balanced accuracy", value, bar, len(found), unit="%")
+
+
+def _inside_the_mask(pictures: Pictures) -> Iterator[Figure]:
+    """Only this part of what the generator draws is ever shown."""
+    for name, images, error, share in (
+        ("drawn of known people", pictures.told, 0.049, 0.75),
+        ("reconstructions", pictures.reconstructions, 0.075, 0.5),
+    ):
+        found = face_error(images, pictures.renders)
+        yield Figure(f"mean absolute error inside the mask: {name}", found, error, len(images), at_most=True)
+        found = fine_share(images, pictures.renders)
+        yield Figure(f"fine energy inside the mask, share of renders': {name}", found, share, len(images))
 
 
 def _likeness(bundle: Bundle, pictures: Pictures) -> Iterator[Figure]:

@@ -21,7 +21,7 @@ from falco_core.networks.stylegan2 import Generator
 from falco_rendered.parameters import ATTRIBUTES, attributes_of
 from falco_rendered.train.cache import Cached
 from falco_rendered.train.losses import face_error, fine_share
-from falco_rendered.train.probe import balanced_accuracy
+from falco_rendered.train.probe import balanced_accuracy, read_out
 from falco_rendered.train.recogniser import Verification, embed_all, verify
 from falco_rendered.train.sheets import write_sheet
 
@@ -106,16 +106,8 @@ def measure(
 def attribute_probe(farl: Farl, portraits: Cached, test: Cached, *, count: int = 2000) -> dict[str, float]:
     """Balanced accuracy per attribute of a ridge regression on FaRL embeddings, fitted on `portraits`."""
     few = Cached(portraits.images[:count], portraits.latents[:count], portraits.identities[:count])
-    fitted, judged = _with_one(embed_all(farl.embed, few)), _with_one(embed_all(farl.embed, test))
-    wanted = attributes_of(few.latents).float()
-    share = wanted.mean(dim=0).clamp(0.01, 0.99)
-    gram = fitted.T @ fitted + 1e-3 * len(fitted) * torch.eye(fitted.shape[1]) / fitted.shape[1]
-    weights = torch.linalg.solve(gram, fitted.T @ (wanted - share))
-    # Between the two classes' mean answers, so that rare attributes are not drowned.
-    answers = fitted @ weights
-    cut = (_mean_where(answers, wanted) + _mean_where(answers, 1.0 - wanted)) / 2
-    found, truth = judged @ weights > cut, attributes_of(test.latents)
-    balanced = balanced_accuracy(found, truth).tolist()
+    found = read_out(embed_all(farl.embed, few), attributes_of(few.latents), embed_all(farl.embed, test))
+    balanced = balanced_accuracy(found, attributes_of(test.latents)).tolist()
     return {name: round(value, 3) for name, value in zip(ATTRIBUTES, balanced, strict=True)}
 
 
@@ -153,14 +145,6 @@ def _cosine(network: nn.Module, images: Tensor, target: Tensor) -> float:
 def _found(detector: Detector, images: Tensor) -> float:
     pixels = ((images.clamp(-1, 1) + 1.0) * 127.5).round().byte().permute(0, 2, 3, 1).numpy()
     return round(float(np.mean([bool(detector.detect(picture)) for picture in pixels])), 4)
-
-
-def _with_one(features: Tensor) -> Tensor:
-    return torch.cat([features, torch.ones(len(features), 1)], dim=1)
-
-
-def _mean_where(values: Tensor, weights: Tensor) -> Tensor:
-    return (values * weights).sum(0) / weights.sum(0).clamp(min=1.0)
 
 
 @torch.no_grad()

@@ -72,3 +72,24 @@ def balanced_accuracy(found: Tensor, truth: Tensor) -> Tensor:
     right_with = (found & truth).sum(0) / truth.sum(0).clamp(min=1)
     right_without = (~found & ~truth).sum(0) / (~truth).sum(0).clamp(min=1)
     return (right_with + right_without) / 2
+
+
+def read_out(features: Tensor, truth: Tensor, asked: Tensor) -> Tensor:
+    """What a ridge regression fitted to features [N, E] and their attributes [N, A] bool finds in others' [M, E]."""
+    fitted, judged, wanted = _with_one(features), _with_one(asked), truth.float()
+    share = wanted.mean(dim=0).clamp(0.01, 0.99)
+    gram = fitted.T @ fitted + 1e-3 * len(fitted) * torch.eye(fitted.shape[1]) / fitted.shape[1]
+    weights = torch.linalg.solve(gram, fitted.T @ (wanted - share))
+    # Between the two classes' mean answers, so that rare attributes are not drowned.
+    answers = fitted @ weights
+    cut = (_mean_where(answers, wanted) + _mean_where(answers, 1.0 - wanted)) / 2
+    found: Tensor = judged @ weights > cut
+    return found
+
+
+def _with_one(features: Tensor) -> Tensor:
+    return torch.cat([features, torch.ones(len(features), 1)], dim=1)
+
+
+def _mean_where(values: Tensor, weights: Tensor) -> Tensor:
+    return (values * weights).sum(0) / weights.sum(0).clamp(min=1.0)

@@ -9,6 +9,7 @@ from falco_core.bundles.save import save_bundle
 from falco_core.errors import BundleError
 from falco_core.networks.config import ProbeConfig
 from falco_core.networks.probe import Probe
+from falco_core.networks.stylegan2 import Generator
 from falco_rendered.bars import (
     Extent,
     Figure,
@@ -20,7 +21,7 @@ from falco_rendered.bars import (
     tone_gap,
     verification_accuracy,
 )
-from falco_rendered.parameters import ATTRIBUTES
+from falco_rendered.parameters import ATTRIBUTES, LATENT_SIZE
 
 
 def test_a_bar_is_met_from_its_own_value_on_and_never_by_no_number() -> None:
@@ -87,7 +88,7 @@ def test_a_report_measures_every_line_of_a_bundle(tiny_bundle_folder: Path, tmp_
         optimize_layers=tiny.spec.optimize_layers,
         learning_rate=0.03,
         thresholds=tiny.spec.thresholds,
-        generator=tiny.generator,
+        generator=Generator(tiny.generator.config.model_copy(update={"z_dim": LATENT_SIZE})),
         encoder=tiny.encoder,
         recogniser=tiny.recogniser,
         heldout=tiny.heldout,
@@ -95,7 +96,7 @@ def test_a_report_measures_every_line_of_a_bundle(tiny_bundle_folder: Path, tmp_
         probe=probe,
     )
     figures = list(measure_bars(tmp_path / "bundle", Extent(people=12, pictures=12), say=lambda _: None))
-    assert len(figures) == 14
+    assert len(figures) == 21
     assert all(np.isfinite(figure.value) for figure in figures)
     faces = {figure.what: figure.value for figure in figures}
     assert faces["MTCNN finds exactly one face: generated, psi 0.7"] == 0.0

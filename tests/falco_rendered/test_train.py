@@ -31,7 +31,7 @@ from falco_rendered.train.generator import train_generator
 from falco_rendered.train.losses import face_error, fine_share, pyramid_loss, sharpness_loss
 from falco_rendered.train.mapping import MIDDLE_LAYERS, told_values, write_mapping
 from falco_rendered.train.patches import Critic
-from falco_rendered.train.probe import balanced_accuracy, balanced_entropy, train_probe
+from falco_rendered.train.probe import balanced_accuracy, balanced_entropy, read_out, train_probe
 from falco_rendered.train.recogniser import train_heldout, train_recogniser
 from falco_rendered.train.schedule import Training, batches
 
@@ -272,3 +272,13 @@ def test_a_checkpoint_handed_on_without_its_optimizer_goes_on(tmp_path: Path) ->
     )
     torch.testing.assert_close(other.weight, kept["states"]["layer"]["weight"].float())
     assert next(again.steps()).number == kept["number"]
+
+
+def test_a_read_out_finds_what_lies_on_a_line_and_nothing_else() -> None:
+    features = torch.randn(400, 8, generator=torch.Generator().manual_seed(0))
+    rare, common = features[:, 0] > 1.3, features[:, 1] + 0.5 * features[:, 2] > 0
+    chance = torch.rand(400, generator=torch.Generator().manual_seed(1)) > 0.5
+    truth = torch.stack([rare, common, chance], dim=1)
+    accuracy = balanced_accuracy(read_out(features[:200], truth[:200], features[200:]), truth[200:])
+    assert accuracy[0] > 0.9 and accuracy[1] > 0.9
+    assert 0.4 < accuracy[2] < 0.6
