@@ -4,6 +4,7 @@ import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 from unittest.mock import patch
 
@@ -29,13 +30,15 @@ DIMENSIONS = {"recogniser": 128, "farl": 128}
 FILE = bytes(NOISE.integers(0, 255, 4000, dtype=np.uint8))
 
 
-STRANGERS = np.random.default_rng(os.getpid())
-"""Of every process its own: nobody is met twice."""
+@cache
+def _strangers(process: int) -> np.random.Generator:
+    """Of every process its own: nobody is met twice."""
+    return np.random.default_rng(process)
 
 
 def unit(size: int) -> np.ndarray:
     """A random direction [E]."""
-    vector = STRANGERS.normal(size=size).astype(np.float32)
+    vector = _strangers(os.getpid()).normal(size=size).astype(np.float32)
     return np.asarray(vector / np.linalg.norm(vector))
 
 

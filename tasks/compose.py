@@ -11,7 +11,7 @@ from prefect import task
 
 from falco_core.errors import FalcoError
 from falco_core.faces.aligned import masks_of
-from falco_core.faces.composing import Spot, climb_for, composed_row
+from falco_core.faces.composing import Spot, climb_for, composed_row, judges_of_look
 from falco_core.faces.place import Place
 from falco_core.judges.finished import gallery_of, near_before_composing
 from falco_core.judges.roles import KIND_JUDGE, Roles
@@ -73,10 +73,11 @@ def run(project: Project, execute: Execute) -> StageReport:
 def compose_batch(project: Project, entries: list[Entry[Work]]) -> None:
     """Compute and keep photos."""
     items = []
+    places = _places(project, entries)
     for entry in entries:
         data = read_photo(project.photos, entry.job.photo, entry.id)
         try:
-            row = _compose(project, entry, data)
+            row = _compose(project, entry.job.roles, data, places[entry.id], name=entry.id[:16])
         except FalcoError:
             raise  # a judge that does not work is no photo's fault
         except Exception as error:
@@ -85,28 +86,39 @@ def compose_batch(project: Project, entries: list[Entry[Work]]) -> None:
     project.kept(STAGE, ComposedPhoto, ()).add(items)
 
 
-def _compose(project: Project, entry: Entry[Work], original: bytes) -> ComposedPhoto:
+def _compose(project: Project, roles: Roles, original: bytes, places: list[Place], *, name: str) -> ComposedPhoto:
     photo = decode_photo(original, max_pixels=project.params.align.max_pixels)
-    climb = climb_for(project.bundle(), project.params, entry.job.roles)
-    places = _places(project, entry, tuple(judge.name for judge in climb.look.judges))
-    composition = climb.compose(photo, places, name=entry.id[:16])
+    climb = climb_for(project.bundle(), project.params, roles)
+    composition = climb.compose(photo, places, name=name)
     return composed_row(composition, climb.look, photo_format=photo.format)
 
 
-def _places(project: Project, entry: Entry[Work], judges: tuple[str, ...]) -> list[Place]:
-    bucket, spots = entry.job.bucket, entry.job.spots
-    arrays = tuple(map(reference, judges))
-    seen = project.artifact(INVERSIONS, Inversion).read(bucket, heavy=arrays, ids={spot.face.face for spot in spots})
-    new = project.artifact(ANONYMIZED, Anonymized).read(
-        bucket, heavy=("crop",), ids={spot.face.face for spot in spots if spot.cause is None}
-    )
-    photo = project.artifact(FACES, AlignedPhoto).read(bucket, heavy=("masks",), ids={entry.id})[0]
-    references = {item.id: tuple(item.row.arrays[name] for name in arrays) for item in seen}
-    crops, masks = {item.id: item.row for item in new}, masks_of(photo.row)
-    return [
-        spot.place(references[spot.face.face], crops.get(spot.face.face), masks[index])
-        for index, spot in enumerate(spots)
-    ]
+def _places(project: Project, entries: list[Entry[Work]]) -> dict[str, list[Place]]:
+    """Where and what to draw in each photo (sha256)."""
+    found: dict[str, list[Place]] = {}
+    for bucket in sorted({entry.job.bucket for entry in entries}):
+        own = {entry.id: entry.job for entry in entries if entry.job.bucket == bucket}
+        spots = [spot for job in own.values() for spot in job.spots]
+        names = {name for job in own.values() for name in judges_of_look(job.roles)}
+        seen = project.artifact(INVERSIONS, Inversion).read(
+            bucket, heavy=tuple(map(reference, sorted(names))), ids={spot.face.face for spot in spots}
+        )
+        new = project.artifact(ANONYMIZED, Anonymized).read(
+            bucket, heavy=("crop",), ids={spot.face.face for spot in spots if spot.cause is None}
+        )
+        originals = {item.id: item.row for item in seen}
+        drawn = {item.id: item.row for item in new}
+        for photo in project.artifact(FACES, AlignedPhoto).read(bucket, heavy=("masks",), ids=own):
+            job, masks = own[photo.id], masks_of(photo.row)
+            found[photo.id] = [
+                spot.place(
+                    tuple(originals[spot.face.face].arrays[reference(name)] for name in judges_of_look(job.roles)),
+                    drawn.get(spot.face.face),
+                    masks[index],
+                )
+                for index, spot in enumerate(job.spots)
+            ]
+    return found
 
 
 def _content(

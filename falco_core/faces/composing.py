@@ -71,10 +71,15 @@ def climb_for(bundle: Bundle, params: Params, roles: Roles) -> Climb:
     look = SecondLook(
         bundle,
         finder_for(str(bundle.device), threshold, params.align.smallest_face),
-        gate=[judge_named(name, bundle) for name in roles.gate],
-        others=[judge_named(name, bundle) for name in (roles.objective, *roles.audit)],
+        gate=[judge_named(name, bundle) for name in judges_of_look(roles)[: len(roles.gate)]],
+        others=[judge_named(name, bundle) for name in judges_of_look(roles)[len(roles.gate) :]],
     )
     return Climb(look=look, otherwise=Concealment(params.compose.otherwise), max_pixels=params.align.max_pixels)
+
+
+def judges_of_look(roles: Roles) -> tuple[str, ...]:
+    """The judges that look a second time, in the order of a place's references: those of the gate first."""
+    return (*roles.gate, roles.objective, *roles.audit)
 
 
 def composed_row(composition: Composition, look: SecondLook, *, photo_format: str) -> ComposedPhoto:

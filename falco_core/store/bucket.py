@@ -81,9 +81,10 @@ def read_bucket(
                 yield from _checked(parquet.read_row_group(group, columns=columns), records)
             else:
                 there = parquet.read_row_group(group, columns=[ID]).column(ID).to_pylist()
-                if not set(ids).isdisjoint(there):
-                    found = _checked(parquet.read_row_group(group, columns=columns), records)
-                    yield from (item for item in found if item.id in ids)
+                wanted = [id_ in ids for id_ in there]
+                if any(wanted):
+                    table = parquet.read_row_group(group, columns=columns)
+                    yield from _checked(table.filter(pa.array(wanted)), records)
     except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
         raise StoreError(f"not a bucket: {' '.join(str(error).split())[:160]}") from None
 
