@@ -35,6 +35,7 @@ from falco_core.faces.composing import Spot, climb_for, composed_row
 from falco_core.faces.find import finder_for
 from falco_core.faces.treatment import limits_of
 from falco_core.judges.finished import near_before_composing, near_originals
+from falco_core.judges.gallery import Gallery
 from falco_core.judges.kind import kind_among, kinds_of_faces
 from falco_core.judges.recognisers import judge_named
 from falco_core.judges.roles import KIND_JUDGE, JudgedKind, Roles, acting_judges, deciding, roles_for
@@ -153,7 +154,8 @@ class Anonymizer:
     ) -> ComposedPhoto:
         climb, masks = climb_for(self._bundle, self._params, roles), masks_of(found)
         near = near_before_composing(
-            climb.look.gate, {face: Seen.from_bytes(row.seen) for face, row in new.items()}, seen.__getitem__
+            [Gallery(judge, seen[judge.name]) for judge in climb.look.gate],
+            [{face: Seen.from_bytes(row.seen) for face, row in new.items()}],
         )
         places = [
             Spot.of(face, gates[number], new.get(face.face), near).place(
@@ -169,7 +171,7 @@ class Anonymizer:
         """Which new face is nearer to an original of this photo than strangers ever are; empty if none is."""
         seen = Seen.from_bytes(row.seen)
         for judge in (judge_named(name, self._bundle) for name in roles.gate):
-            for _, detail in near_originals(judge, row.checks, seen, seen.of("original", judge.name)):
+            for _, detail in near_originals(Gallery(judge, seen.of("original", judge.name)), row.checks, seen):
                 return detail
         return ""
 

@@ -4,7 +4,7 @@ in: photos, data/photos.parquet, data/faces, data/inversions, data/anonymized
 out: data/composed (ComposedPhoto, by photo)
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from prefect import task
@@ -47,9 +47,8 @@ def run(project: Project, execute: Execute) -> StageReport:
     anonymized = project.artifact(ANONYMIZED, Anonymized)
     keys, roles, paths = project.keys(STAGE), roles_of(project), path_of_photos(project)
     near = near_before_composing(
-        judges_of(project, roles.gate),
-        {item.id: Seen.from_bytes(item.row.seen) for item in anonymized.all(heavy=("seen",))},
-        lambda judge: gallery_of(inversions, judge),
+        [gallery_of(inversions, judge) for judge in judges_of(project, roles.gate)],
+        (_new_seen(anonymized.read(bucket, heavy=("seen",))) for bucket in anonymized.buckets),
     )
 
     def plan(bucket: str) -> Iterator[Entry[Work]]:
@@ -129,6 +128,11 @@ def _content(
     drawn = new[face.face].digests["crop"] if spot.cause is None else None
     where = (face.quad, face.landmarks, face.box, face.score)
     return (*where, spot.gate, spot.cause, spot.condemned, spot.quality, seen[face.face], drawn)
+
+
+def _new_seen(items: Iterable[Kept[Anonymized]]) -> dict[str, Seen]:
+    """What the gate saw of each new face (id)."""
+    return {item.id: Seen.from_bytes(item.row.seen) for item in items}
 
 
 def _seen_digests(item: Kept[Inversion], roles: Roles) -> tuple[str, ...]:

@@ -1,15 +1,15 @@
 """True numbers: how often a judge recognises the original in a new face, one to one and one among all."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
-from falco_core.errors import JudgeError
+from falco_core.judges.gallery import Gallery
 from falco_core.judges.metrics import IdentityRecord, Rate
 from falco_core.judges.recognisers import Judge
-from falco_core.judges.similarity import nearest, similarity
+from falco_core.judges.similarity import similarity
 
 Role = Literal["objective", "gate", "audit"]
 Scope = Literal["composed", "released"]
@@ -26,21 +26,35 @@ class Compared:
     """[N, E], of the faces in the finished files."""
     originals: np.ndarray
     """[N, E], row by row the same people's."""
-    gallery: np.ndarray
-    """[G, E]: all originals of the dataset, those of withheld photos included."""
+    gallery: Gallery
+    """All originals of the dataset, those of withheld photos included."""
 
     def __post_init__(self) -> None:
         if len(self.seen) != len(self.originals):
             raise ValueError(f"rows that do not belong together: {len(self.seen)} and {len(self.originals)}")
 
 
-def identity_records(judge: Judge, role: Role, scope: Scope, faces: Compared) -> list[IdentityRecord]:
-    """The 1:1 and the 1:N rate of one judge; raises JudgeError if an original's embedding is unusable."""
-    hits = {f"reid_{judge.protocol}": reidentified(judge, faces), f"rank1_{judge.protocol}": rank1(judge, faces)}
+Hits = Mapping[str, np.ndarray]
+"""By metric, which faces are recognised: bool [N]."""
+
+
+def identity_hits(judge: Judge, faces: Compared) -> Hits:
+    """1:1 and 1:N; raises JudgeError if an original's embedding is unusable."""
+    return dict(zip(_metrics(judge), (reidentified(judge, faces), rank1(judge, faces)), strict=True))
+
+
+def identity_records(judge: Judge, role: Role, scope: Scope, parts: Sequence[Hits]) -> list[IdentityRecord]:
+    """The 1:1 and the 1:N rate of one judge over the hits of all parts of a dataset."""
+    nobody = np.zeros(0, dtype=bool)
+    hits = {metric: np.concatenate([nobody, *(part[metric] for part in parts)]) for metric in _metrics(judge)}
     return [
         IdentityRecord(metric=metric, judge=judge.name, role=role, scope=scope, rate=Rate.of(int(hit.sum()), len(hit)))
         for metric, hit in hits.items()
     ]
+
+
+def _metrics(judge: Judge) -> tuple[str, str]:
+    return f"reid_{judge.protocol}", f"rank1_{judge.protocol}"
 
 
 def reidentified(judge: Judge, faces: Compared) -> np.ndarray:
@@ -55,23 +69,14 @@ def rank1(judge: Judge, faces: Compared) -> np.ndarray:
     """bool [N]: no original of the dataset is nearer than the own one (ties and non-numbers count as hits).
 
     Chance alone gives 1/N, so a dataset of one face has rate 1. A person's other pictures are others here: where one
-    of them is nearest the face counts as hidden by 1:N; `nearest_originals` finds it.
+    of them is nearest the face counts as hidden by 1:N; `Gallery.nearest` finds it.
     """
     if not len(faces.seen):
         return np.zeros(0, dtype=bool)
     own = similarity(judge.measure, faces.seen, faces.originals)
-    _, best = _nearest(judge, faces.seen, faces.gallery)
+    _, best = faces.gallery.nearest(faces.seen)
     hits: np.ndarray = ~(own < best - TIE)
     return hits
-
-
-def nearest_originals(judge: Judge, embeddings: np.ndarray, all_originals: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Of all originals [N, E] those most like the embeddings [F, E]: their rows [F] and the similarities [F].
-
-    From `judge.near` on it is a likeness that strangers do not reach, whosever original it is. (-1, NaN) where an
-    embedding is not finite: write tests so that this counts as near. Raises JudgeError for unusable originals.
-    """
-    return _nearest(judge, embeddings, all_originals)
 
 
 def headline(records: Sequence[IdentityRecord]) -> str:
@@ -88,10 +93,3 @@ def _percent(rate: Rate) -> str:
     if rate.value is None:
         return "unknown (no faces)"
     return f"{rate.value:.1%} ({rate.low:.1%} to {rate.high:.1%}, n = {rate.n})"
-
-
-def _nearest(judge: Judge, embeddings: np.ndarray, gallery: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    try:
-        return nearest(judge.measure, embeddings, gallery)
-    except ValueError as error:
-        raise JudgeError(f"judge {judge.name}: {error}") from None

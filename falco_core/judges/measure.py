@@ -4,8 +4,8 @@ from collections.abc import Collection, Iterator, Sequence
 
 import numpy as np
 
-from falco_core.judges.finished import FinishedFaces
-from falco_core.judges.identity import Compared, identity_records
+from falco_core.judges.finished import FinishedFace, FinishedFaces
+from falco_core.judges.identity import Compared, Hits, Scope, identity_hits, identity_records
 from falco_core.judges.metrics import IdentityRecord
 from falco_core.judges.recognisers import Judge
 from falco_core.judges.roles import Roles
@@ -26,18 +26,26 @@ def identity_of(
     faces: FinishedFaces, released: Collection[str], roles: Roles, judges: Sequence[Judge]
 ) -> Iterator[IdentityRecord]:
     """Every judge's counts: of all new faces before anything was withheld, and of those to be released."""
-    rows = faces.rows
-    all_new = np.array([row.anonymized for row in rows], dtype=bool)
-    # A face of one colour shows nothing of itself: who knows it knows hair and clothes, which nobody promises to hide.
-    all_out = np.array([row.photo in released and row.treatment != Treatment.BLANKED for row in rows], dtype=bool)
     for judge in judges:
-        new, out, role = all_new, all_out, roles.role_of(judge.name)
-        if role == "gate":
-            # Among both kinds of people a judge counts those that it knows, and decides on.
-            known = np.array([judge.name in row.judged_by for row in rows], dtype=bool)
-            new, out = all_new & known, all_out & known
-        seen = faces.seen_by(judge.name)
-        gallery = faces.gallery(judge.name, seen)
-        own, first, last = (seen.of(when, judge.name) for when in WHENS)
-        yield from identity_records(judge, role, "composed", Compared(first[new], own[new], gallery))
-        yield from identity_records(judge, role, "released", Compared(last[out], own[out], gallery))
+        role, gallery = roles.role_of(judge.name), faces.gallery(judge)
+        hits: dict[Scope, list[Hits]] = {"composed": [], "released": []}
+        for part in faces.parts():
+            seen = part.seen_by(judge.name)
+            new, out = _chosen(part.rows, released, judge.name if role == "gate" else None)
+            own, first, last = (seen.of(when, judge.name) for when in WHENS)
+            hits["composed"].append(identity_hits(judge, Compared(first[new], own[new], gallery)))
+            hits["released"].append(identity_hits(judge, Compared(last[out], own[out], gallery)))
+        for scope, parts in hits.items():
+            yield from identity_records(judge, role, scope, parts)
+
+
+def _chosen(rows: Sequence[FinishedFace], released: Collection[str], gate: str | None) -> tuple[np.ndarray, np.ndarray]:
+    """Which faces count before anything was withheld, and which of those to be released: bool [F] each."""
+    new = np.array([row.anonymized for row in rows], dtype=bool)
+    # A face of one colour shows nothing of itself: who knows it knows hair and clothes, which nobody promises to hide.
+    out = np.array([row.photo in released and row.treatment != Treatment.BLANKED for row in rows], dtype=bool)
+    if gate is None:
+        return new, out
+    # Among both kinds of people a judge counts those that it knows, and decides on.
+    known = np.array([gate in row.judged_by for row in rows], dtype=bool)
+    return new & known, out & known

@@ -1,8 +1,7 @@
-"""How alike two embeddings are, in the measure that a recogniser was made for: row by row, all with all, nearest."""
+"""How alike two embeddings are, in the measure that a recogniser was made for: row by row and all with all."""
 
 from typing import Literal
 
-import faiss
 import numpy as np
 
 Measure = Literal["cosine", "distance"]
@@ -11,7 +10,7 @@ Measure = Literal["cosine", "distance"]
 
 def similarity(measure: Measure, left: np.ndarray, right: np.ndarray) -> np.ndarray:
     """[F, E] and [F, E] -> [F] float32, row by row; NaN where a row is not finite or, for cosines, has no length."""
-    left, right = _rows(measure, left), _rows(measure, right)
+    left, right = comparable(measure, left), comparable(measure, right)
     if left.shape != right.shape:
         raise ValueError(f"rows to compare differ in shape: {left.shape} and {right.shape}")
     cosine = measure == "cosine"
@@ -21,34 +20,14 @@ def similarity(measure: Measure, left: np.ndarray, right: np.ndarray) -> np.ndar
 
 def similarity_matrix(measure: Measure, left: np.ndarray, right: np.ndarray) -> np.ndarray:
     """[F, E] and [G, E] -> [F, G] float32: every left row with every right row."""
-    left, right = _rows(measure, left), _rows(measure, right)
+    left, right = comparable(measure, left), comparable(measure, right)
     if measure == "cosine":
         return np.asarray(left @ right.T, dtype=np.float32)
     distances = [np.linalg.norm(right - row, axis=1) for row in left]
     return np.asarray(1.0 - np.reshape(distances, (len(left), len(right))), dtype=np.float32)
 
 
-def nearest(measure: Measure, embeddings: np.ndarray, gallery: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """For [F, E] the most similar of `gallery` [G, E]: its rows [F] (int64) and similarities [F]; exact (faiss).
-
-    Where `embeddings` has no finite row the row is -1 and the similarity NaN. Raises ValueError for an empty gallery
-    or one with rows that are not finite: what cannot be compared would never be found.
-    """
-    left, right = _rows(measure, embeddings), _rows(measure, gallery)
-    if len(right) == 0 or not np.isfinite(right).all():
-        raise ValueError("the originals to search are none, or hold embeddings that are not finite or have no length")
-    index = (faiss.IndexFlatIP if measure == "cosine" else faiss.IndexFlatL2)(right.shape[1])
-    index.add(np.ascontiguousarray(right, dtype=np.float32))
-    known = np.isfinite(left).all(axis=1)
-    rows = np.full(len(left), -1, dtype=np.int64)
-    similarities = np.full(len(left), np.nan, dtype=np.float32)
-    if known.any():
-        rows[known] = index.search(np.ascontiguousarray(left[known], dtype=np.float32), 1)[1][:, 0]
-        similarities[known] = similarity(measure, left[known], right[rows[known]])
-    return rows, similarities
-
-
-def _rows(measure: Measure, embeddings: np.ndarray) -> np.ndarray:
+def comparable(measure: Measure, embeddings: np.ndarray) -> np.ndarray:
     """float64 [F, E]; of unit length for cosines, so that no caller's lengths can move an angle."""
     rows = np.atleast_2d(np.asarray(embeddings, dtype=np.float64))
     if measure == "cosine":

@@ -2,7 +2,9 @@ import numpy as np
 import pytest
 
 from falco_core.errors import JudgeError
-from falco_core.judges.identity import Compared, headline, identity_records, nearest_originals, rank1, reidentified
+from falco_core.judges.gallery import Gallery
+from falco_core.judges.identity import Compared, Role, Scope, headline, identity_hits, rank1, reidentified
+from falco_core.judges.identity import identity_records as records_of_parts
 from falco_core.judges.metrics import IdentityRecord
 from tests.falco_core.judges.helpers import PatchJudge, unit
 
@@ -13,7 +15,11 @@ STRANGERS = unit([0, 1, 1, 1], [1, 0, 1, 1], [1, 1, 0, 1], [1, 1, 1, 0])
 
 
 def compared(seen: np.ndarray, originals: np.ndarray = ORIGINALS, gallery: np.ndarray | None = None) -> Compared:
-    return Compared(seen, originals[: len(seen)], originals if gallery is None else gallery)
+    return Compared(seen, originals[: len(seen)], Gallery(JUDGE, originals if gallery is None else gallery))
+
+
+def identity_records(judge: PatchJudge, role: Role, scope: Scope, faces: Compared) -> list[IdentityRecord]:
+    return records_of_parts(judge, role, scope, [identity_hits(judge, faces)])
 
 
 def rates(records: list[IdentityRecord]) -> dict[tuple[str, str], float | None]:
@@ -70,11 +76,19 @@ def test_originals_that_nobody_could_find_raise(broken: float) -> None:
 def test_nobody_judged_is_unknown_and_never_zero() -> None:
     records = identity_records(JUDGE, "audit", "released", compared(STRANGERS[:0]))
     assert set(rates(records).values()) == {None}
+    assert records == records_of_parts(JUDGE, "audit", "released", [])
     assert "unknown" in headline(records)
 
 
+def test_the_parts_of_a_dataset_count_together() -> None:
+    seen = np.concatenate([STRANGERS[:3], ORIGINALS[3:]])
+    whole, gallery = identity_records(JUDGE, "gate", "composed", compared(seen)), Gallery(JUDGE, ORIGINALS)
+    parts = [Compared(seen[rows], ORIGINALS[rows], gallery) for rows in (slice(0, 1), slice(1, 1), slice(1, 4))]
+    assert records_of_parts(JUDGE, "gate", "composed", [identity_hits(JUDGE, part) for part in parts]) == whole
+
+
 def test_the_nearest_original_may_be_anothers() -> None:
-    rows, likenesses = nearest_originals(JUDGE, np.stack([unit([0, 0.1, 1, 0])[0], np.full(4, np.nan)]), ORIGINALS)
+    rows, likenesses = Gallery(JUDGE, ORIGINALS).nearest(np.stack([unit([0, 0.1, 1, 0])[0], np.full(4, np.nan)]))
     assert rows.tolist() == [2, -1]
     assert likenesses[0] >= JUDGE.near
     assert not likenesses[1] < JUDGE.near
