@@ -18,6 +18,7 @@ from falco_core.judges.seen import Seen, When
 from falco_core.photos.codec import pixels_of
 from falco_core.project.params import Params
 from falco_core.reasons import Cause, Treatment
+from falco_core.release.mark import mark
 from falco_core.store.rows import Anonymized, Check, ComposedPhoto, FoundFaceRow
 
 
@@ -69,7 +70,12 @@ def climb_for(bundle: Bundle, params: Params, roles: Roles) -> Climb:
         gate=[judge_named(name, bundle) for name in roles.gate],
         others=[judge_named(name, bundle) for name in (roles.objective, *roles.audit)],
     )
-    return Climb(look=look, otherwise=Concealment(params.compose.otherwise), max_pixels=params.align.max_pixels)
+    return Climb(
+        look=look,
+        otherwise=Concealment(params.compose.otherwise),
+        max_pixels=params.align.max_pixels,
+        xmp=mark(params.release.mark),
+    )
 
 
 def composed_row(composition: Composition, look: SecondLook, *, photo_format: str) -> ComposedPhoto:

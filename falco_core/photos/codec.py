@@ -1,33 +1,21 @@
 """Photos in and out: bounded and safe decoding, encoding without metadata."""
 
 import io
-import warnings
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from falco_core.errors import UnreadablePhoto
 from falco_core.photos.colour import of_gamma, to_srgb
 from falco_core.photos.containers import riff_chunks
-from falco_core.photos.jpeg import QUALITY, JpegStyle, encoded, style_of, without_end
-from falco_core.photos.tiff import BITS, HEIGHT, ORIENTATION, REDUCED, SUBFILE, WIDTH, Tiff, orientation_of
+from falco_core.photos.jpeg import QUALITY, JpegStyle, encoded, style_of
+from falco_core.photos.opening import SUFFIXES, guarded, loaded, opened
+from falco_core.photos.tiff import BITS, ORIENTATION, Tiff, orientation_of
 from falco_core.reasons import Reason
 
-SUFFIXES = {
-    "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
-    "PNG": (".png",),
-    "WEBP": (".webp",),
-    "TIFF": (".tif", ".tiff"),
-    "BMP": (".bmp",),
-    "GIF": (".gif",),
-    "AVIF": (".avif",),
-    "HEIF": (".heic", ".heif"),
-}
-"""The formats that are read, and the file names they may have."""
 WRITTEN_AS = {"GIF": "PNG", "HEIF": "JPEG"}
 """Formats that are released as another one: a GIF's palette cannot hold a new face, HEIC's encoders are patented."""
 AVIF_QUALITY = 90
@@ -75,27 +63,23 @@ def load_photo(path: Path, *, max_pixels: int) -> Photo:
 
 def decode_photo(data: bytes, *, max_pixels: int) -> Photo:
     """Decode a photo file's bytes; raises UnreadablePhoto with the reason to withhold it."""
-    if not data:
-        raise UnreadablePhoto(Reason.EMPTY_FILE, "the file has no content")
-    try:
-        with warnings.catch_warnings():
-            # Size is limited here, by the header, before anything is decoded.
-            warnings.simplefilter("ignore")
-            if data[:2] in (b"II", b"MM"):
-                _check_pages(data)
-            _can_read_heif()
-            image = Image.open(io.BytesIO(data), formats=tuple(SUFFIXES))
-            _check_header(image, max_pixels)
-            return _decoded(_loaded(image, data), data)
-    except (UnreadablePhoto, MemoryError):
-        raise  # too little memory is no fault of the photo
-    except Image.DecompressionBombError:
-        limit = min(max_pixels, 2 * (Image.MAX_IMAGE_PIXELS or max_pixels))
-        raise UnreadablePhoto(Reason.TOO_LARGE, f"more than {limit} pixels, the most that is decoded") from None
-    except UnidentifiedImageError:
-        raise UnreadablePhoto(Reason.UNDECODABLE, "not an image of a known format, or damaged at its start") from None
-    except Exception as error:  # decoders raise almost anything on broken files
-        raise UnreadablePhoto(Reason.UNDECODABLE, " ".join(str(error).split()) or type(error).__name__) from None
+    return guarded(lambda: _decoded(loaded(opened(data, max_pixels), data), data))
+
+
+def hidden_pixels(data: bytes, *, max_pixels: int) -> tuple[np.ndarray, np.ndarray] | None:
+    """What a file with transparency holds, seen or not: uint8 [H, W, 3], alpha [H, W]; None for an opaque one.
+
+    Raises UnreadablePhoto.
+    """
+
+    def read() -> tuple[np.ndarray, np.ndarray] | None:
+        image = opened(data, max_pixels)
+        if not image.has_transparency_data:
+            return None
+        channels = np.array(image.convert("RGBA"))
+        return channels[..., :3], channels[..., 3]
+
+    return guarded(read)
 
 
 def encode_photo(photo: Photo, *, xmp: bytes = b"") -> bytes:
@@ -116,7 +100,8 @@ def encode_photo(photo: Photo, *, xmp: bytes = b"") -> bytes:
                 file, "AVIF", quality=AVIF_QUALITY, subsampling="4:4:4", speed=AVIF_SPEED, max_threads=1, **marked
             )
         case "BMP":
-            image.save(file, "BMP")
+            # What reads 32 bits of a BMP file is divided over whether the last eight are transparency.
+            (image.convert("RGB") if photo.alpha is not None else image).save(file, "BMP")
         case "TIFF":
             image.save(file, "TIFF", compression="tiff_lzw", tiffinfo={700: xmp} if xmp else {})
         case _:
@@ -151,46 +136,6 @@ def pixels_of(png: bytes) -> np.ndarray:
     # Crops of many faces are one picture here: there is no limit to guard.
     with Image.open(io.BytesIO(png), formats=("PNG",)) as image:
         return np.asarray(image)
-
-
-@lru_cache(maxsize=1)
-def _can_read_heif() -> None:
-    """Teach Pillow HEIC; loaded with the first photo."""
-    import pillow_heif
-
-    pillow_heif.register_heif_opener(thumbnails=False)
-
-
-def _check_pages(data: bytes) -> None:
-    """Raise UnreadablePhoto for a TIFF file that holds more than a picture and smaller copies of it."""
-    tiff = Tiff(data)
-    sizes = [(tiff.number(page, WIDTH), tiff.number(page, HEIGHT)) for page in tiff.directories]
-    for page, (width, height) in list(zip(tiff.directories, sizes, strict=True))[1:]:
-        smaller = 2 * width <= sizes[0][0] and 2 * height <= sizes[0][1]
-        alike = abs(width * sizes[0][1] - height * sizes[0][0]) <= max(sizes[0])
-        if not (tiff.number(page, SUBFILE) & REDUCED or (smaller and alike)):
-            raise UnreadablePhoto(Reason.SEVERAL_PAGES, f"has {len(sizes)} pages: export the wanted one as a photo")
-
-
-def _check_header(image: Image.Image, max_pixels: int) -> None:
-    width, height = image.size
-    if width * height > max_pixels:
-        raise UnreadablePhoto(Reason.TOO_LARGE, f"{width} x {height} pixels, align.max_pixels is {max_pixels}")
-    # Phones keep depth maps and bursts behind the photo, which comes first; a TIFF's pages were looked at before.
-    if image.format not in ("MPO", "TIFF", "HEIF") and getattr(image, "is_animated", False):
-        raise UnreadablePhoto(Reason.ANIMATED, "has several frames: export the wanted one as a photo")
-
-
-def _loaded(image: Image.Image, data: bytes) -> Image.Image:
-    try:
-        image.load()
-    except OSError:
-        whole = without_end(data) if image.format == "JPEG" else None
-        if whole is None:
-            raise
-        image = Image.open(io.BytesIO(whole), formats=("JPEG",))
-        image.load()
-    return image
 
 
 def _decoded(image: Image.Image, data: bytes) -> Photo:
@@ -251,6 +196,7 @@ def _loss(image: Image.Image, data: bytes) -> str:
         bits = _bits_of_item(data)
     losses = [f"{bits} bits per channel became 8"] if bits > 8 else []
     losses += ["inks (CMYK) became sRGB"] if image.mode == "CMYK" else []
+    losses += ["transparency became black"] if image.format == "BMP" and image.has_transparency_data else []
     return ", ".join(losses)
 
 

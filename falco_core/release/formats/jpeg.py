@@ -1,0 +1,62 @@
+"""JPEG: the segments that a decoder needs, and the mark."""
+
+import struct
+from collections.abc import Iterator
+
+from falco_core.photos.containers import Part, jpeg_parts
+from falco_core.release.mark import MARK
+
+XMP = b"http://ns.adobe.com/xap/1.0/\0"
+PICTURE = {"D8", "D9", "DA", "DB", "C4", "CC", "DD", "scan", *(f"C{n:X}" for n in (0, 1, 2, 9, 10))}
+"""Start, end, scans, quantization, Huffman and arithmetic tables, restart interval, frames that viewers know."""
+NAMED = {
+    "E0": "an extended JFIF header or thumbnail",
+    "E1": "EXIF or XMP metadata",
+    "E2": "a colour profile or a second picture (APP2)",
+    "ED": "IPTC or Photoshop metadata",
+    "FE": "a comment",
+    "filler": "bytes between its segments",
+    "trailing": "bytes behind its end",
+}
+
+
+def findings(data: bytes) -> Iterator[str]:
+    """What the file holds besides its picture and the mark; raises Malformed."""
+    kinds: list[str] = []
+    for part in jpeg_parts(data):
+        kinds.append(part.kind)
+        if part.kind in PICTURE:
+            if part.kind in ("DB", "C4") and not _whole_tables(part, data):
+                yield "bytes behind its tables"
+        elif not _allowed(part.kind, part.of(data)):
+            yield NAMED.get(part.kind, f"a segment that no viewer needs (marker FF{part.kind})")
+    if kinds[:1] != ["D8"] or kinds[-1:] not in (["D9"], ["trailing"]):
+        yield "no start or no end marker"
+    for kind, name in (("D8", "start"), ("E0", "JFIF header"), ("E1", "block of metadata"), ("EE", "Adobe header")):
+        if kinds.count(kind) > 1:
+            yield f"more than one {name}"
+
+
+def _allowed(kind: str, payload: bytes) -> bool:
+    match kind:
+        case "E0":
+            # Identifier, version, density, and a thumbnail of no size.
+            return len(payload) == 14 and payload[:5] == b"JFIF\0" and payload[12:] == b"\0\0"
+        case "EE":
+            return len(payload) == 12 and payload[:5] == b"Adobe" and payload[7:11] == bytes(4)
+        case "E1":
+            return payload == XMP + MARK
+    return False
+
+
+def _whole_tables(part: Part, data: bytes) -> bool:
+    """Whether quantization or Huffman tables fill their segment."""
+    at = part.start
+    while at < part.end:
+        if part.kind == "DB":
+            at += 1 + 64 * (1 + (data[at] >> 4))
+        else:
+            if at + 17 > part.end:
+                return False
+            at += 17 + sum(struct.unpack_from("16B", data, at + 1))
+    return at == part.end
