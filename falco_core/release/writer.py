@@ -41,10 +41,10 @@ class Written:
 def write_release(
     files: Iterable[ReleaseFile], target: Path, manifest: Callable[[Sequence[Written]], Manifest]
 ) -> list[Written]:
-    """Write `files` to `target`, replacing an earlier release; the audit opens each of them again.
+    """Write those `files` to `target` in which the audit finds nothing, replacing an earlier release.
 
-    manifest: of what was written. Returns every file, without its bytes. Raises ProjectError if `target` holds something
-    that is not a falco release, or if a file is not the judged one.
+    manifest: of what was written. Returns every file, without its bytes. Raises ProjectError if `target` holds
+    something that is not a falco release, or if a file is not the judged one.
     """
     if not _may_be_replaced(target):
         raise ProjectError(f"{target} is not a falco release: move it away or choose another project folder")
