@@ -1,7 +1,11 @@
 """JPEG: the segments that a decoder needs, and the mark."""
 
+import io
 import struct
 from collections.abc import Iterator
+
+import numpy as np
+from PIL import Image
 
 from falco_core.photos.containers import Part, jpeg_parts
 from falco_core.release.mark import MARK
@@ -9,6 +13,11 @@ from falco_core.release.mark import MARK
 XMP = b"http://ns.adobe.com/xap/1.0/\0"
 PICTURE = {"D8", "D9", "DA", "DB", "C4", "CC", "DD", "scan", *(f"C{n:X}" for n in (0, 1, 2, 9, 10))}
 """Start, end, scans, quantization, Huffman and arithmetic tables, restart interval, frames that viewers know."""
+MOST_SCANS = 32
+"""Of a progressive picture; libjpeg writes 10."""
+SLACK = 8
+"""Bytes at a scan's end that must draw something; a shorter scan may be of no consequence as a whole."""
+_NOISE = bytes((97, 13, 201, 54, 160, 7, 119, 230))
 NAMED = {
     "E0": "an extended JFIF header or thumbnail",
     "E1": "EXIF or XMP metadata",
@@ -22,19 +31,23 @@ NAMED = {
 
 def findings(data: bytes) -> Iterator[str]:
     """What the file holds besides its picture and the mark; raises Malformed."""
-    kinds: list[str] = []
-    for part in jpeg_parts(data):
-        kinds.append(part.kind)
+    parts = list(jpeg_parts(data))
+    kinds = [part.kind for part in parts]
+    plain = True
+    for part in parts:
         if part.kind in PICTURE:
             if part.kind in ("DB", "C4") and not _whole_tables(part, data):
                 yield "bytes behind its tables"
         elif not _allowed(part.kind, part.of(data)):
+            plain = False
             yield NAMED.get(part.kind, f"a segment that no viewer needs (marker FF{part.kind})")
     if kinds[:1] != ["D8"] or kinds[-1:] not in (["D9"], ["trailing"]):
         yield "no start or no end marker"
     for kind, name in (("D8", "start"), ("E0", "JFIF header"), ("E1", "block of metadata"), ("EE", "Adobe header")):
         if kinds.count(kind) > 1:
             yield f"more than one {name}"
+    if plain:
+        yield from _behind_scans(data, [part for part in parts if part.kind == "scan"])
 
 
 def _allowed(kind: str, payload: bytes) -> bool:
@@ -60,3 +73,27 @@ def _whole_tables(part: Part, data: bytes) -> bool:
                 return False
             at += 17 + sum(struct.unpack_from("16B", data, at + 1))
     return at == part.end
+
+
+def _behind_scans(data: bytes, scans: list[Part]) -> Iterator[str]:
+    """Whether a scan goes on when its picture is complete: then its last bytes may be any, and nothing changes."""
+    if len(scans) > MOST_SCANS:
+        yield "more scans than a picture has"
+        return
+    shown = _pixels(data)
+    for scan in (each for each in scans if each.end - each.start > SLACK and shown is not None):
+        start = scan.end - SLACK
+        while start > scan.start and data[start - 1] == 0xFF:
+            start -= 1  # the byte behind FF belongs to it
+        changed = _pixels(data[:start] + (_NOISE * 2)[: scan.end - start] + data[scan.end :])
+        if changed is not None and np.array_equal(changed, shown):
+            yield "bytes behind its picture data"
+            return
+
+
+def _pixels(data: bytes) -> np.ndarray | None:
+    try:
+        with Image.open(io.BytesIO(data), formats=("JPEG",)) as image:
+            return np.asarray(image)
+    except (OSError, SyntaxError, Image.DecompressionBombError):
+        return None
