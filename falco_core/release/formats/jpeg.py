@@ -13,11 +13,9 @@ from falco_core.release.mark import MARK
 XMP = b"http://ns.adobe.com/xap/1.0/\0"
 PICTURE = {"D8", "D9", "DA", "DB", "C4", "CC", "DD", "scan", *(f"C{n:X}" for n in (0, 1, 2, 9, 10))}
 """Start, end, scans, quantization, Huffman and arithmetic tables, restart interval, frames that viewers know."""
-MOST_SCANS = 32
-"""Of a progressive picture; libjpeg writes 10."""
-SLACK = 8
-"""Bytes at a scan's end that must draw something; a shorter scan may be of no consequence as a whole."""
-_NOISE = bytes((97, 13, 201, 54, 160, 7, 119, 230))
+SLACK = 16
+"""Bytes at the end of a sequential picture that must draw something."""
+_NOISE = bytes((97, 13, 201, 54, 160, 7, 119, 230, 88, 171, 5, 214, 66, 143, 250, 31))
 NAMED = {
     "E0": "an extended JFIF header or thumbnail",
     "E1": "EXIF or XMP metadata",
@@ -46,8 +44,8 @@ def findings(data: bytes) -> Iterator[str]:
     for kind, name in (("D8", "start"), ("E0", "JFIF header"), ("E1", "block of metadata"), ("EE", "Adobe header")):
         if kinds.count(kind) > 1:
             yield f"more than one {name}"
-    if plain:
-        yield from _behind_scans(data, [part for part in parts if part.kind == "scan"])
+    if plain and kinds.count("scan") == 1:
+        yield from _behind_scan(data, next(part for part in parts if part.kind == "scan"))
 
 
 def _allowed(kind: str, payload: bytes) -> bool:
@@ -75,20 +73,18 @@ def _whole_tables(part: Part, data: bytes) -> bool:
     return at == part.end
 
 
-def _behind_scans(data: bytes, scans: list[Part]) -> Iterator[str]:
-    """Whether a scan goes on when its picture is complete: then its last bytes may be any, and nothing changes."""
-    if len(scans) > MOST_SCANS:
-        yield "more scans than a picture has"
-        return
-    shown = _pixels(data)
-    for scan in (each for each in scans if each.end - each.start > SLACK and shown is not None):
-        start = scan.end - SLACK
-        while start > scan.start and data[start - 1] == 0xFF:
-            start -= 1  # the byte behind FF belongs to it
-        changed = _pixels(data[:start] + (_NOISE * 2)[: scan.end - start] + data[scan.end :])
-        if changed is not None and np.array_equal(changed, shown):
-            yield "bytes behind its picture data"
-            return
+def _behind_scan(data: bytes, scan: Part) -> Iterator[str]:
+    """Whether the scan goes on when its picture is complete: then its last bytes may be any, and nothing changes.
+
+    Of a progressive file, which falco does not write, this cannot be said: what its last scans add may be too little.
+    """
+    start = max(scan.start, scan.end - SLACK)
+    while start > scan.start and data[start - 1] == 0xFF:
+        start -= 1  # the byte behind FF belongs to it
+    noisy = data[:start] + (_NOISE * 2)[: scan.end - start] + data[scan.end :]
+    shown, changed = _pixels(data), _pixels(noisy)
+    if shown is not None and changed is not None and np.array_equal(changed, shown):
+        yield "bytes behind its picture data"
 
 
 def _pixels(data: bytes) -> np.ndarray | None:

@@ -101,13 +101,6 @@ def jpeg_between_segments() -> bytes:
     return data[:at] + SECRET + data[at:]
 
 
-def progressive_with_a_secret() -> bytes:
-    """A secret between the first of several scans and what follows it."""
-    data = saved("JPEG", progressive=True)
-    end = next(part.end for part in jpeg_parts(data) if part.kind == "scan")
-    return data[:end] + SECRET + data[end:]
-
-
 def webp_chunk() -> bytes:
     data = clean("WEBP", lossless=True) + b"NAME" + struct.pack("<I", len(SECRET)) + SECRET
     return data[:4] + struct.pack("<I", len(data) - 8) + data[8:]
@@ -195,7 +188,6 @@ PLANTED: dict[str, tuple[Callable[[], bytes], str]] = {
     "half a png": (lambda: clean("PNG")[:200], "damaged"),
     "half a jpeg": (lambda: clean("JPEG")[:-2], "end marker"),
     "in the scan of a jpeg": (lambda: clean("JPEG")[:-2] + SECRET + b"\xff\xd9", "behind its picture data"),
-    "in a scan of a progressive jpeg": (lambda: progressive_with_a_secret(), "behind its picture data"),
 } | {f"behind {name}": (lambda name=name: clean(name) + SECRET, "") for name in FORMATS}  # type: ignore[misc]
 
 
