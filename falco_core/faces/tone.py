@@ -39,9 +39,8 @@ def _tint(sample: np.ndarray, under: np.ndarray) -> np.ndarray | None:
     tint = np.empty((256, 3))
     for channel in range(3):
         means = np.bincount(levels, weights=seen[:, channel], minlength=256)[known] / count[known]
-        # Between the levels that occur the tint goes on evenly; beyond them it goes to black and to white.
-        at, values = np.r_[-1, known, 256], np.r_[0.0, means, 255.0]
-        tint[:, channel] = np.interp(np.arange(256), at, values)
+        # Between the levels that occur the tint goes on evenly, beyond them it stays as far from grey.
+        tint[:, channel] = np.arange(256) + np.interp(np.arange(256), known, means - known)
     table = np.clip(np.rint(tint), 0, 255).astype(np.uint8)
     for part, share in ((sample, SHARE), (under, SHARE_OF_DRAWN)):
         off = np.abs(part.astype(np.int16) - table[_levels(part)]).max(axis=1)
