@@ -172,17 +172,17 @@ def test_who_wants_nothing_concealed_need_not_look_at_a_face_without_a_new_one()
     assert look.looks == []
 
 
-def original_file(photo: Photo) -> bytes:
-    return encode_photo(PHOTO)
+def original_file(photo: Photo, *, xmp: bytes) -> bytes:
+    return encode_photo(PHOTO, xmp=xmp)
 
 
-def turned_file(photo: Photo) -> bytes:
-    return encode_photo(replace(photo, pixels=np.ascontiguousarray(np.rot90(photo.pixels))))
+def turned_file(photo: Photo, *, xmp: bytes) -> bytes:
+    return encode_photo(replace(photo, pixels=np.ascontiguousarray(np.rot90(photo.pixels))), xmp=xmp)
 
 
 @pytest.mark.parametrize("encode", [original_file, turned_file])
 def test_a_file_that_is_not_what_was_drawn_is_withheld(
-    monkeypatch: pytest.MonkeyPatch, encode: Callable[[Photo], bytes]
+    monkeypatch: pytest.MonkeyPatch, encode: Callable[..., bytes]
 ) -> None:
     monkeypatch.setattr(falco_core.faces.ladder, "encode_photo", encode)
     look = Scripted(CLEAN)
