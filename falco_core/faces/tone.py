@@ -51,5 +51,5 @@ def _tint(sample: np.ndarray, under: np.ndarray) -> np.ndarray | None:
 
 def _levels(pixels: np.ndarray) -> np.ndarray:
     """Brightness of pixels uint8 [N, 3]: whole numbers 0 to 255 [N]."""
-    levels: np.ndarray = np.rint(pixels @ _LUMA).astype(np.int64)
-    return np.clip(levels, 0, 255)
+    levels: np.ndarray = np.clip(np.rint(pixels @ _LUMA), 0, 255).astype(np.int64)
+    return levels

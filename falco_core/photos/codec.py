@@ -146,7 +146,8 @@ def _decoded(image: Image.Image, data: bytes) -> Photo:
     if not profile and image.format == "PNG" and "srgb" not in image.info and "gamma" in image.info:
         colour = of_gamma(colour, image.info["gamma"])
     if orientation in _TURNS:
-        colour, alpha = (band and band.transpose(_TURNS[orientation]) for band in (colour, alpha))
+        colour = colour.transpose(_TURNS[orientation])
+        alpha = alpha and alpha.transpose(_TURNS[orientation])
         style = style and style.turned()
     pixels = np.array(colour.convert("RGB"))
     hidden = None if alpha is None else np.array(alpha)

@@ -28,8 +28,8 @@ class JpegStyle:
 
     def turned(self) -> "JpegStyle":
         """For a picture whose rows may have become columns: nothing coarser in either direction."""
-        both = (tuple(np.minimum(table, table.T).ravel().tolist()) for table in map(_square, (self.luma, self.chroma)))
-        return JpegStyle(*both, subsampling=FULL if self.subsampling == HALF else self.subsampling)
+        subsampling = FULL if self.subsampling == HALF else self.subsampling
+        return JpegStyle(_either_way(self.luma), _either_way(self.chroma), subsampling)
 
 
 def style_of(image: Image.Image) -> JpegStyle | None:
@@ -83,8 +83,10 @@ def _open(data: bytes) -> Image.Image:
     return Image.open(io.BytesIO(data), formats=("JPEG",))
 
 
-def _square(table: tuple[int, ...]) -> np.ndarray:
-    return np.array(table).reshape(8, 8)
+def _either_way(table: tuple[int, ...]) -> tuple[int, ...]:
+    """The finer of a table and its transpose."""
+    square = np.array(table).reshape(8, 8)
+    return tuple(np.minimum(square, square.T).ravel().tolist())
 
 
 @lru_cache(maxsize=1)

@@ -17,7 +17,7 @@ SEPIA = np.array([1.0, 0.87, 0.68])
 
 
 def make_folder(folder: Path, demo: Path) -> None:
-    """Fill `folder`; its photos are about 200 pixels wide, with a face of about 100."""
+    """Fill `folder`; its photos are about 130 pixels wide, with a face of about 65."""
     folder.mkdir(parents=True)
     sky = _demo(demo / "open_sky.png")
     _profiles(folder, sky)
@@ -34,7 +34,7 @@ def sky_of(demo: Path) -> np.ndarray:
 
 def _demo(path: Path) -> Image.Image:
     with Image.open(path) as image:
-        return image.convert("RGB").reduce(2)
+        return image.convert("RGB").reduce(3)
 
 
 def _profiles(folder: Path, sky: Image.Image) -> None:
