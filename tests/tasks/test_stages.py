@@ -316,7 +316,7 @@ def test_what_the_release_finds_itself_is_held_back_and_said(project: Path, monk
         falco_core.release.writer, "audit_file", lambda data, name: ["a comment"] if name == "park_bench.jpg" else []
     )
     said = run(project, ["release"])[0]
-    assert "park_bench.jpg" in said and "a comment" in said
+    assert "the audit held 1 back" in said
     assert released(project) == {"open_sky.png", "office_window.png"}
     assert json.loads((project / "release/manifest.json").read_text())["photos"] == {
         "total": 4,
