@@ -1,5 +1,6 @@
 """The release folder: composed photos and a manifest, swapped in as a whole."""
 
+import errno
 import hashlib
 import json
 import os
@@ -15,6 +16,8 @@ from falco_core.release.manifest import MANIFEST, Manifest
 PHOTOS_FOLDER = "photos"
 WRITTEN = 315532800
 """Time of every released photo: 1980-01-01, the earliest that archives can hold."""
+OF_THE_NAME = (errno.ENAMETOOLONG, errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.EINVAL, errno.EILSEQ)
+"""What file systems answer when they cannot hold a name: one photo's trouble, not the release's."""
 
 
 @dataclass(frozen=True)
@@ -67,12 +70,17 @@ def _write(file: ReleaseFile, folder: Path) -> Written:
     if hashlib.sha256(file.data).hexdigest() != file.sha256:
         raise ProjectError(f"{file.photo} is not the file that was judged: run `dvc repro --force compose`")
     path = folder / file.name
-    findings = tuple(_findings(file, path, folder))
-    if not findings:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(file.data)
-        # The times of files must not tell the order that they were written in, which is that of the originals.
-        os.utime(path, (WRITTEN, WRITTEN))
+    try:
+        findings = tuple(_findings(file, path, folder))
+        if not findings:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(file.data)
+            # The times of files must not tell the order that they were written in, which is that of the originals.
+            os.utime(path, (WRITTEN, WRITTEN))
+    except OSError as error:
+        if error.errno not in OF_THE_NAME:
+            raise
+        findings = (f"a name that cannot be written here ({error.strerror})",)
     return Written(replace(file, data=b""), findings)
 
 

@@ -129,6 +129,8 @@ def test_a_file_that_the_audit_does_not_let_go_stops_no_other_and_is_named(tmp_p
         judged("good.png"),
         judged("good.png", photo="another.png"),
         judged("photo.jpg"),
+        judged("good.png/inside.png"),
+        judged("x" * 300 + ".png", photo="long.png"),
     ]
     written = write_release(planted, tmp_path / "project/release", manifest)
     assert files(tmp_path) == ["project/release/manifest.json", "project/release/photos/good.png"]
@@ -139,4 +141,5 @@ def test_a_file_that_the_audit_does_not_let_go_stops_no_other_and_is_named(tmp_p
     assert "leads out" in found["../../out.png"] and "leads out" in found["/tmp/out.png"]
     assert found["good.png"] == "" and "another photo has" in found["another.png"]
     assert "not of its format" in found["photo.jpg"]
+    assert "cannot be written" in found["good.png/inside.png"] and "cannot be written" in found["long.png"]
     assert not any(each.file.data for each in written)
