@@ -10,6 +10,8 @@ class Reason(StrEnum):
     EMPTY_FILE = "empty_file"
     UNDECODABLE = "undecodable"
     ANIMATED = "animated"
+    SEVERAL_PAGES = "several_pages"
+    """A TIFF file that holds more than a picture and smaller copies of it."""
     TOO_LARGE = "too_large"
     NO_FACE_FOUND = "no_face_found"
     FACE_NOT_REPLACED = "face_not_replaced"
@@ -20,6 +22,10 @@ class Reason(StrEnum):
     """A new face turned out to be somebody of the dataset in the finished photo alone."""
     NOT_WHAT_WAS_DRAWN = "not_what_was_drawn"
     """The encoded file shows something else than what was put together."""
+    DRAWN_BY_TRANSPARENCY = "drawn_by_transparency"
+    """The alpha channel shows a face that cannot be taken out of it."""
+    CARRIES_MORE = "carries_more"
+    """The finished file holds more than its picture and the mark (`release.audit`)."""
 
 
 class Cause(StrEnum):

@@ -1,22 +1,28 @@
-"""release: the gate, then the public folder.
+"""release: the gate, then the public folder, every file of it audited.
 
-in: data/composed, reports/metrics.json, reports/outcomes.parquet    out: release (photos/ tree, manifest.json)
+in: data/composed, reports/metrics.json, reports/outcomes.parquet
+out: release (photos/ tree, manifest.json), data/released.parquet (ReleasedPhoto: photo -> name)
 """
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 
 from falco_core.errors import GateError, ProjectError
 from falco_core.judges import Metrics, violations
+from falco_core.judges.metrics import Photos
 from falco_core.project.folder import Project
-from falco_core.project.stages import COMPOSED, METRICS, OUTCOMES, RELEASE, RESULT_PARAMS, stage_named
-from falco_core.release.writer import Manifest, ReleaseFile, opaque_name, write_release
-from falco_core.store.artifact import read_table
-from falco_core.store.rows import ComposedPhoto, PhotoOutcome
+from falco_core.project.stages import COMPOSED, METRICS, OUTCOMES, RELEASE, RELEASED, RESULT_PARAMS, stage_named
+from falco_core.release.manifest import Manifest
+from falco_core.release.names import opaque_name, project_secret
+from falco_core.release.writer import ReleaseFile, Written, write_release
+from falco_core.store.artifact import read_table, write_table
+from falco_core.store.rows import ComposedPhoto, PhotoOutcome, ReleasedPhoto
 from tasks.batches import Execute, StageReport
 
 STAGE = stage_named("release")
+SECRET = ".falco/names_secret"
+"""What opaque names are made with; private, like everything in `.falco`."""
 
 
 def run(project: Project, execute: Execute) -> StageReport:
@@ -28,13 +34,29 @@ def run(project: Project, execute: Execute) -> StageReport:
     rows = [row for row in read_table(project.path(OUTCOMES), PhotoOutcome) if row.file is not None]
     if len(rows) != metrics.photos.released:
         raise _not_of_these(project)
-    write_release(_files(project, rows), project.path(RELEASE), _manifest(project, metrics))
-    return StageReport(STAGE.name, len(rows), len(rows))
+    written = write_release(
+        _files(project, rows), project.path(RELEASE), lambda files: _manifest(project, metrics, files)
+    )
+    released = [
+        ReleasedPhoto(each.file.photo, None if each.findings else each.file.name, each.file.sha256, _said(each))
+        for each in sorted(written, key=lambda each: each.file.photo)
+    ]
+    write_table(project.path(RELEASED), released, ReleasedPhoto)
+    # Names of photos belong into no log.
+    held_back = sum(row.name is None for row in released)
+    notes = (f"the audit held {held_back} back: {RELEASED} says why",) if held_back else ()
+    return StageReport(STAGE.name, len(rows), len(rows), notes)
+
+
+def _said(file: Written) -> str:
+    """What the audit found in a file, as one sentence."""
+    return ", ".join(file.findings)
 
 
 def _files(project: Project, rows: list[PhotoOutcome]) -> Iterator[ReleaseFile]:
     """What `validate` judged and let go: not a photo more, not a byte else."""
-    composed = project.artifact(COMPOSED, ComposedPhoto)
+    composed, opaque = project.artifact(COMPOSED, ComposedPhoto), project.params.release.names == "opaque"
+    secret = project_secret(project.path(SECRET)) if opaque else b""
     of_photo: dict[str, list[PhotoOutcome]] = defaultdict(list)
     for row in rows:
         of_photo[row.sha256].append(row)
@@ -45,8 +67,8 @@ def _files(project: Project, rows: list[PhotoOutcome]) -> Iterator[ReleaseFile]:
             for row in of_photo.pop(id_):
                 if row.file is None or row.file_sha256 != judged[id_]:
                     raise _not_of_these(project)
-                name = opaque_name(row.file) if project.params.release.opaque_names else row.file
-                yield ReleaseFile(name, row.file_sha256, photo.file)
+                name = opaque_name(row.photo, row.file, secret) if opaque else row.file
+                yield ReleaseFile(name, row.file_sha256, photo.file, row.photo, row.sha256)
     if of_photo:
         raise _not_of_these(project)
 
@@ -57,13 +79,15 @@ def _not_of_these(project: Project) -> ProjectError:
     )
 
 
-def _manifest(project: Project, metrics: Metrics) -> Manifest:
+def _manifest(project: Project, metrics: Metrics, written: Sequence[Written]) -> Manifest:
+    held_back = sum(bool(each.findings) for each in written)
+    photos = metrics.photos
     return Manifest(
         falco=version("falco"),
         bundle=f"{project.spec.name} {project.spec.version}",
         params=project.params.digest(RESULT_PARAMS),
         margin=project.params.anonymize.margin,
-        photos=metrics.photos,
+        photos=Photos(total=photos.total, released=photos.released - held_back, withheld=photos.withheld + held_back),
         faces=metrics.faces,
         judges=metrics.judges,
         identity=metrics.identity,

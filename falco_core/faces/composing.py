@@ -19,6 +19,7 @@ from falco_core.judges.seen import Seen, When
 from falco_core.photos.codec import pixels_of
 from falco_core.project.params import Params
 from falco_core.reasons import Cause, Treatment
+from falco_core.release.mark import mark
 from falco_core.store.rows import Anonymized, Check, ComposedPhoto, FoundFaceRow
 
 
@@ -74,7 +75,12 @@ def climb_for(bundle: Bundle, params: Params, roles: Roles) -> Climb:
         gate=[judge_named(name, bundle) for name in judges_of_look(roles)[: len(roles.gate)]],
         others=[judge_named(name, bundle) for name in judges_of_look(roles)[len(roles.gate) :]],
     )
-    return Climb(look=look, otherwise=Concealment(params.compose.otherwise), max_pixels=params.align.max_pixels)
+    return Climb(
+        look=look,
+        otherwise=Concealment(params.compose.otherwise),
+        max_pixels=params.align.max_pixels,
+        xmp=mark(params.release.mark),
+    )
 
 
 def judges_of_look(roles: Roles) -> tuple[str, ...]:

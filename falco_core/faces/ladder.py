@@ -13,6 +13,8 @@ from falco_core.faces.compose import Pasted, paste
 from falco_core.faces.conceal import Concealment, conceal
 from falco_core.faces.find import FoundFace
 from falco_core.faces.place import Drawing, Place, sound_landmarks
+from falco_core.faces.tone import toned
+from falco_core.faces.transparency import without_drawn_faces
 from falco_core.judges.second_look import FaceCheck, Findings, SecondLook
 from falco_core.photos.codec import Photo, decode_photo, encode_photo
 from falco_core.reasons import Cause, Reason
@@ -38,7 +40,10 @@ class FaceOutcome:
 
 @dataclass(frozen=True)
 class Composition:
-    """The finished file, or the reason why there is none, and what each face ended with."""
+    """The finished file, or the reason why there is none, and what each face ended with.
+
+    detail: more about the reason, or what of the photo's file the finished one could not keep.
+    """
 
     data: bytes | None
     outcomes: tuple[FaceOutcome, ...]
@@ -48,11 +53,12 @@ class Composition:
 
 @dataclass(frozen=True)
 class Climb:
-    """How photos are composed."""
+    """How photos are composed; xmp: the packet that every file carries (`release.mark`)."""
 
     look: SecondLook
     otherwise: Concealment
     max_pixels: int
+    xmp: bytes = b""
 
     def compose(self, photo: Photo, places: Sequence[Place], *, name: str) -> Composition:
         """Draw over all `places` of a photo and judge the encoded file; `name` prefixes the ids of missed faces.
@@ -62,18 +68,22 @@ class Climb:
         self.look.check_judges(photo.pixels, places)
         suspects = self.look.suspects(photo.pixels)
         current, seen = tuple(places), History()
+        seen_through = without_drawn_faces(photo, self.look.suspects, suspects)
+        if seen_through is None:
+            return _withheld(current, seen, Reason.DRAWN_BY_TRANSPARENCY)
+        photo = seen_through
         for number in range(ROUNDS + 1):
             if self.otherwise is Concealment.WITHHOLD and any(place.cause for place in current):
                 return _withheld(current, seen, Reason.FACE_NOT_REPLACED)
             drawing = self.draw(photo, current)
-            data = encode_photo(drawing.photo)
+            data = encode_photo(drawing.photo, xmp=self.xmp)
             shown = decode_photo(data, max_pixels=self.max_pixels).pixels
             if not _faithful(drawing, shown):
                 return _withheld(current, seen, Reason.NOT_WHAT_WAS_DRAWN)
             findings = self.look.look(photo.pixels, shown, drawing, suspects)
             seen.note(current, findings)
             if findings.clean:
-                return Composition(data, seen.outcomes(current))
+                return Composition(data, seen.outcomes(current), detail=photo.loss)
             if hopeless := _hopeless(current, findings):
                 return _withheld(current, seen, hopeless)
             current = self._concealed(photo, current, findings, name, late=number > 0)
@@ -87,7 +97,7 @@ class Climb:
             pixels, drawn = pasted.pixels, drawn | pasted.region
         # Transparency can draw a face too: what was drawn is opaque.
         alpha = None if photo.alpha is None else np.where(drawn, np.uint8(255), photo.alpha)
-        return Drawing(replace(photo, pixels=pixels, alpha=alpha), places, drawn)
+        return Drawing(replace(photo, pixels=toned(pixels, photo.pixels, drawn), alpha=alpha), places, drawn)
 
     def _drawn_over(self, pixels: np.ndarray, place: Place) -> Pasted:
         if place.crop is None or place.mask is None:

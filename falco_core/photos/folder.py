@@ -2,7 +2,7 @@
 
 from pathlib import Path, PurePosixPath
 
-from falco_core.photos.codec import SUFFIXES
+from falco_core.photos.opening import SUFFIXES
 
 PHOTO_SUFFIXES = frozenset(suffix for suffixes in SUFFIXES.values() for suffix in suffixes)
 

@@ -151,8 +151,10 @@ class GateParams(Section):
 class ReleaseParams(Section):
     """What the public folder looks like."""
 
-    opaque_names: bool = False
-    """Replace file names by random ones."""
+    names: Literal["keep", "opaque"] = "keep"
+    """Names of files and folders: the photos' own, or keyed digests of these that only this project can make."""
+    mark: bool = True
+    """Say in every released file that it holds computer-made faces (XMP, IPTC digital source type)."""
 
 
 class StoreParams(Section):

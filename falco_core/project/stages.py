@@ -35,6 +35,7 @@ OUTCOMES = "reports/outcomes.parquet"
 SHEETS = "reports/contact_sheets"
 REPORT = "reports/report.html"
 RELEASE = "release"
+RELEASED = "data/released.parquet"
 
 _FINDING = ("align.smallest_face", "align.detection_threshold", "align.max_pixels")
 _JUDGING = ("judges.kind", "judges.gate", "judges.audit")
@@ -43,14 +44,14 @@ _JUDGES = ("recogniser", "heldout")
 _MAKING: tuple[Stage, ...] = (
     Stage(
         name="align",
-        version=3,
+        version=4,
         reads=(PHOTOS,),
         writes=(PHOTO_FILES, FACES),
         params=(*_FINDING, "align.smallest_replaced", "align.most_turned", "align.most_covered"),
     ),
     Stage(
         name="invert",
-        version=3,
+        version=4,
         reads=(PHOTOS, PHOTO_FILES, FACES),
         writes=(INVERSIONS,),
         params=("judges.gate", "judges.audit", "align.max_pixels"),
@@ -94,15 +95,15 @@ _MAKING: tuple[Stage, ...] = (
     ),
     Stage(
         name="compose",
-        version=5,
+        version=6,
         reads=(PHOTOS, PHOTO_FILES, FACES, INVERSIONS, ANONYMIZED),
         writes=(COMPOSED,),
-        params=(*_FINDING, "compose.otherwise", "compose.suspicion", *_JUDGING),
+        params=(*_FINDING, "compose.otherwise", "compose.suspicion", "release.mark", *_JUDGING),
         networks=("farl", *_JUDGES),
     ),
     Stage(
         name="validate",
-        version=4,
+        version=5,
         reads=(PHOTOS, PHOTO_FILES, FACES, INVERSIONS, ANONYMIZED, COMPOSED),
         writes=(WITHHELD, OUTCOMES, SHEETS, REPORT),
         params=("validate.sheet_photos", "validate.sheet_pages", "validate.outline", *_JUDGING),
@@ -118,15 +119,15 @@ STAGES: tuple[Stage, ...] = (
     *_MAKING,
     Stage(
         name="release",
-        version=4,
+        version=5,
         reads=(COMPOSED, METRICS, OUTCOMES),
-        writes=(RELEASE,),
+        writes=(RELEASE, RELEASED),
         params=(
             "gate.max_reidentification_rate",
             "gate.allow_unknown",
             "gate.min_detection_rate",
             "gate.max_withheld_rate",
-            "release.opaque_names",
+            "release.names",
             # The manifest says with which parameters and networks the release was made.
             *RESULT_PARAMS,
         ),

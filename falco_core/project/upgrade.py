@@ -22,6 +22,8 @@ LEFT_OVERS = (".falco/items", "data/pairs.parquet")
 
 def upgrade(document: CommentedMap) -> str | None:
     """Bring the parameters of a project of falco 0.1 up to date, and say so in one line; None if it is not of 0.1."""
+    if (opaque := _take(document, "release.opaque_names")) is not _MISSING:
+        document["release"].setdefault("names", "opaque" if opaque else "keep")
     if not any(_value(document, key) is not _MISSING for key in (*RENAMED, "align.max_side", "store.items")):
         return None
     for old, new in RENAMED.items():

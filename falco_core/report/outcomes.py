@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from falco_core.photos.codec import output_name
 from falco_core.reasons import Reason, Treatment
+from falco_core.release.names import kept_names
 from falco_core.report.risk import risk
 from falco_core.store.artifact import Artifact
 from falco_core.store.rows import AlignedPhoto, ComposedPhoto, PhotoFile, PhotoOutcome, Withheld
@@ -48,17 +48,12 @@ def summaries(faces: Artifact[AlignedPhoto], composed: Artifact[ComposedPhoto]) 
 
 
 def outcomes(files: Iterable[PhotoFile], photos: Mapping[str, PhotoSummary]) -> Iterator[PhotoOutcome]:
-    """A row per file, in the order of `files`. Each keeps its name; one whose format changes takes nobody else's."""
-    rows = list(files)
-    taken = {row.photo for row in rows}
-    for row in rows:
-        photo = photos[row.sha256] if row.sha256 else UNREADABLE
-        name = None
-        if photo.reason is None:
-            name = output_name(row.photo, photo.format)
-            while name != row.photo and name in taken:
-                name = output_name(f"{name}.", photo.format)
-            taken.add(name)
+    """A row per file, in the order of `files`, with its name in the release (`release.names`)."""
+    rows = [(row, photos[row.sha256] if row.sha256 else UNREADABLE) for row in files]
+    released = {row.photo: photo.format for row, photo in rows if photo.reason is None}
+    names = kept_names(released, (row.photo for row, _ in rows))
+    for row, photo in rows:
+        name = names.get(row.photo)
         yield PhotoOutcome(
             photo=row.photo,
             sha256=row.sha256,

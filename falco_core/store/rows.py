@@ -188,13 +188,26 @@ class PhotoOutcome:
     sha256: str
     """Of the original's bytes."""
     file: str | None
-    """Its name in the release (before names are made opaque); None: withheld."""
+    """Its name in the release, as long as names are kept; None: withheld."""
     file_sha256: str | None
     """Of the finished file's bytes, as they were judged: nothing else is released; None: withheld."""
     reason: Reason | None
     detail: str
+    """More about the reason; of a released photo: what of its file the finished one could not keep."""
     replaced: int
     """Faces by what they got."""
     concealed: int
     risk: float
     """0..1: how much it needs a human look (`report.risk`)."""
+
+
+@dataclass(frozen=True)
+class ReleasedPhoto:
+    """The private way from a photo to its file in the release."""
+
+    photo: str
+    name: str | None
+    """Path below `photos/` of the release; None: the audit held it back."""
+    file_sha256: str
+    findings: str
+    """What the audit found in the file; empty: nothing but its picture and the mark."""

@@ -1,4 +1,4 @@
-"""`falco show`, `forget`, `gc`: what a project keeps, and how it goes."""
+"""`falco show`, `audit`, `forget`, `gc`: what a project keeps, what it hands on, and how it goes."""
 
 import shutil
 from pathlib import Path
@@ -10,6 +10,8 @@ from falco_core.errors import ProjectError
 from falco_core.project.folder import Project
 from falco_core.project.stages import FACES, RELEASE
 
+NOT_CLEAN = 3
+"""Exit code of an audit that found something."""
 InProject = Annotated[Path, typer.Option(help="Project folder")]
 
 
@@ -33,6 +35,22 @@ def show(
         draw_pictures(shown.pictures).save(to)
         print("\n".join(shown.lines))
     print(f"drawn: {to}")
+
+
+def audit(
+    folder: Annotated[Path, typer.Argument(help="Folder that is to be handed on, such as PROJECT/release")],
+) -> None:
+    """Look into every file of FOLDER for anything but its picture and falco's mark; exit code 3 if there is any."""
+    from falco_core.release.audit import audit_folder
+
+    number = 0
+    for finding in audit_folder(folder):
+        print(finding)
+        number += 1
+    if number:
+        print(f"{number} findings: hand nothing on before each is explained")
+        raise typer.Exit(NOT_CLEAN)
+    print(f"nothing in {folder} but pictures, falco's mark and its manifest")
 
 
 def forget(

@@ -10,7 +10,7 @@ from flows.commands import data, models, rendered, run
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Anonymize the faces of an image dataset, reproducibly."
 )
-for command in (run.run, run.demo, run.init, rendered.render, run.stage, data.show, data.forget, data.gc):
+for command in (run.run, run.demo, run.init, rendered.render, run.stage, data.show, data.audit, data.forget, data.gc):
     app.command()(command)
 app.add_typer(models.app, name="models")
 app.add_typer(rendered.app, name="bundle")

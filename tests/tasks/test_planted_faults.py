@@ -430,23 +430,23 @@ class Encoders:
         self._photos = {original.pixels.shape: original for original in made.originals}
         self.swapped = forged("somebody else's", made.originals, made.crops, made.new)
 
-    def the_original(self, photo: Photo) -> bytes:
+    def the_original(self, photo: Photo, *, xmp: bytes) -> bytes:
         return encode_photo(replace(photo, pixels=self._photos[photo.pixels.shape].pixels))
 
-    def another_photo(self, photo: Photo) -> bytes:
+    def another_photo(self, photo: Photo, *, xmp: bytes) -> bytes:
         (other,) = (original for shape, original in self._photos.items() if shape != photo.pixels.shape)
         return encode_photo(replace(photo, pixels=other.pixels))
 
-    def another_photo_of_this_size(self, photo: Photo) -> bytes:
+    def another_photo_of_this_size(self, photo: Photo, *, xmp: bytes) -> bytes:
         (other,) = (original for shape, original in self._photos.items() if shape != photo.pixels.shape)
         return encode_photo(replace(photo, pixels=cv2.resize(other.pixels, photo.pixels.shape[1::-1])))
 
-    def the_original_in_the_corner(self, photo: Photo) -> bytes:
+    def the_original_in_the_corner(self, photo: Photo, *, xmp: bytes) -> bytes:
         pixels, face = photo.pixels.copy(), self._photos[photo.pixels.shape]
         pixels[:CORNER, :CORNER] = inset(face)
         return encode_photo(replace(photo, pixels=pixels))
 
-    def somebody_elses_face(self, photo: Photo) -> bytes:
+    def somebody_elses_face(self, photo: Photo, *, xmp: bytes) -> bytes:
         swapped = next(face for face in self.swapped if face.pixels.shape == photo.pixels.shape)
         corners = np.rint(swapped.quad).astype(np.int32)
         place = np.zeros(photo.pixels.shape[:2], dtype=np.uint8)

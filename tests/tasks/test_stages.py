@@ -1,5 +1,7 @@
 """All stages on a bundle of random weights: the plumbing, and what happens when something breaks."""
 
+import hashlib
+import json
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -12,21 +14,34 @@ import torch
 from PIL import Image
 
 import falco_core.faces.ladder
+import falco_core.release.writer
 from falco_core.anonymize import Outcome, Problem, Solver
 from falco_core.errors import GateError, ParamsError, ProjectError
 from falco_core.faces.compose import Pasted
 from falco_core.judges import Metrics, recognisers
 from falco_core.judges.seen import Seen, reference
 from falco_core.project.folder import Project
-from falco_core.project.stages import STAGES
+from falco_core.project.stages import RELEASED, STAGES
 from falco_core.project.work import Entry
 from falco_core.reasons import Cause
+from falco_core.store.artifact import read_table
 from falco_core.store.bucket import Kept
-from falco_core.store.rows import Anonymized
+from falco_core.store.rows import Anonymized, ComposedPhoto, ReleasedPhoto
 from flows.project import init_project
 from flows.stage import run_stage
+from flows.summary import summarize
 from tasks.batches import BatchTask, execute_here
-from tests.artifacts import ANONYMIZED, INVERSIONS, change_items, checks, items, new_crops, outcomes, reasons
+from tests.artifacts import (
+    ANONYMIZED,
+    COMPOSED,
+    INVERSIONS,
+    change_items,
+    checks,
+    items,
+    new_crops,
+    outcomes,
+    reasons,
+)
 from tests.falco_core.judges.helpers import StrokeJudge
 
 NAMES = [stage.name for stage in STAGES]
@@ -296,12 +311,51 @@ def test_results_do_not_depend_on_the_batch_size(project: Path) -> None:
     np.testing.assert_allclose(again, cosines, atol=1e-4)
 
 
-def test_opaque_names_hide_the_originals(project: Path) -> None:
-    init_project(project, photos=None, changes={"release.opaque_names": True})
+def test_opaque_names_hide_the_originals_and_stay_the_same(project: Path) -> None:
+    init_project(project, photos=None, changes={"release.names": "opaque"})
     run(project)
     names = released(project)
     assert len(names) == sum(row.file is not None for row in outcomes(project)) == 3
     assert not any("sky" in name or "park" in name or "office" in name for name in names)
+    assert "sky" not in (project / "release/manifest.json").read_text()
+    table = {row.photo: row.name for row in read_table(project / RELEASED, ReleasedPhoto)}
+    assert set(table) == {"open_sky.png", "park_bench.jpg", "office_window.png"}
+    assert set(table.values()) == names
+    run(project, ["release"])
+    assert released(project) == names
+
+
+def test_a_finished_file_that_carries_more_is_withheld_and_stops_no_other(project: Path) -> None:
+    run(project, NAMES[:6])
+
+    def planted(item: Kept[ComposedPhoto]) -> ComposedPhoto:
+        if item.row.format != "JPEG":
+            return item.row
+        file = item.row.file + b"SECRET"
+        return replace(item.row, file=file, file_sha256=hashlib.sha256(file).hexdigest())
+
+    change_items(project, COMPOSED, planted)
+    run(project, NAMES[6:])
+    assert released(project) == {"open_sky.png", "office_window.png"}
+    assert reasons(project) == {"broken.jpg": "undecodable", "park_bench.jpg": "carries_more"}
+    assert not any(b"SECRET" in path.read_bytes() for path in (project / "release").rglob("*") if path.is_file())
+
+
+def test_what_the_release_finds_itself_is_held_back_and_said(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(project, NAMES[:7])
+    monkeypatch.setattr(
+        falco_core.release.writer, "audit_file", lambda data, name: ["a comment"] if name == "park_bench.jpg" else []
+    )
+    said = run(project, ["release"])[0]
+    assert "the audit held 1 back" in said
+    assert released(project) == {"open_sky.png", "office_window.png"}
+    assert json.loads((project / "release/manifest.json").read_text())["photos"] == {
+        "total": 4,
+        "released": 2,
+        "withheld": 2,
+    }
+    assert "2 of 4 photos released, 2 withheld" in summarize(Project.open(project), released=True)
+    assert "park_bench.jpg: carries_more (a comment)" in summarize(Project.open(project), released=True)
 
 
 def test_batches_may_come_in_any_order(project: Path) -> None:

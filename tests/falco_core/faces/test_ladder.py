@@ -16,6 +16,7 @@ from falco_core.faces.place import Drawing, Place
 from falco_core.judges.second_look import FaceCheck, Findings, SecondLook
 from falco_core.photos.codec import Photo, decode_photo, encode_photo
 from falco_core.reasons import Cause, Reason
+from falco_core.release.mark import MARK
 from tests.falco_core.judges.helpers import PatchJudge, two_faces
 
 ORIGINAL, POINTS = two_faces(0)
@@ -171,17 +172,17 @@ def test_who_wants_nothing_concealed_need_not_look_at_a_face_without_a_new_one()
     assert look.looks == []
 
 
-def original_file(photo: Photo) -> bytes:
-    return encode_photo(PHOTO)
+def original_file(photo: Photo, *, xmp: bytes) -> bytes:
+    return encode_photo(PHOTO, xmp=xmp)
 
 
-def turned_file(photo: Photo) -> bytes:
-    return encode_photo(replace(photo, pixels=np.ascontiguousarray(np.rot90(photo.pixels))))
+def turned_file(photo: Photo, *, xmp: bytes) -> bytes:
+    return encode_photo(replace(photo, pixels=np.ascontiguousarray(np.rot90(photo.pixels))), xmp=xmp)
 
 
 @pytest.mark.parametrize("encode", [original_file, turned_file])
 def test_a_file_that_is_not_what_was_drawn_is_withheld(
-    monkeypatch: pytest.MonkeyPatch, encode: Callable[[Photo], bytes]
+    monkeypatch: pytest.MonkeyPatch, encode: Callable[..., bytes]
 ) -> None:
     monkeypatch.setattr(falco_core.faces.ladder, "encode_photo", encode)
     look = Scripted(CLEAN)
@@ -212,6 +213,39 @@ def test_transparency_keeps_nothing_of_a_face() -> None:
     written = decode_photo(composition.data, max_pixels=10**6).alpha
     assert written is not None
     np.testing.assert_array_equal(written == 255, look.looks[0][1].drawn)
+
+
+def test_a_face_that_transparency_keeps_showing_withholds_its_photo() -> None:
+    look = Scripted(CLEAN)
+    shown: list[np.ndarray] = []
+
+    def suspects(pixels: np.ndarray) -> list[FoundFace]:
+        shown.append(pixels)
+        return [] if pixels is ORIGINAL else [face(1)]
+
+    look.suspects = suspects  # type: ignore[method-assign]
+    alpha = np.full(ORIGINAL.shape[:2], 100, dtype=np.uint8)
+    composition = climbed(look, photo=Photo(ORIGINAL, "PNG", alpha=alpha))
+    assert (composition.data, composition.reason) == (None, Reason.DRAWN_BY_TRANSPARENCY)
+    assert len(shown) > 3
+
+
+def test_what_a_file_loses_is_said_and_what_it_is_marked_with_is_in_it() -> None:
+    photo = Photo(ORIGINAL, "PNG", loss="16 bits per channel became 8")
+    climb = Climb(look=Scripted(CLEAN), otherwise=Concealment.MOSAIC, max_pixels=10**6, xmp=MARK)  # type: ignore[arg-type]
+    composition = climb.compose(photo, [place()], name="n")
+    assert composition.detail == photo.loss
+    assert composition.data is not None and MARK in composition.data
+
+
+def test_a_sepia_photo_gets_a_sepia_face() -> None:
+    sepia = np.rint(ORIGINAL.mean(axis=2, keepdims=True) * (1.0, 0.87, 0.68)).astype(np.uint8)
+    look = Scripted(CLEAN)
+    assert climbed(look, photo=Photo(sepia, "PNG")).data is not None
+    shown = look.looks[0][0].astype(float)
+    drawn = look.looks[0][1].drawn
+    assert np.abs(shown[drawn][:, 1] - 0.87 * shown[drawn][:, 0]).max() <= 4
+    assert (shown[drawn] != sepia[drawn]).any()
 
 
 class Finds:

@@ -102,12 +102,12 @@ def test_a_transparent_palette_colour_is_kept(image_format: str) -> None:
 
 
 @pytest.mark.parametrize("image_format", ["JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF"])
-def test_encoding_keeps_pixels_format_and_profile_and_drops_the_rest(image_format: str) -> None:
+def test_encoding_keeps_pixels_and_format_and_drops_the_rest(image_format: str) -> None:
     exif = Image.Exif()
     exif[0x010E] = "a secret description"
     text = PngImagePlugin.PngInfo()
     text.add_text("Comment", "a secret comment")
-    options: dict[str, object] = {"icc_profile": b"profile"} if image_format not in ("BMP", "GIF") else {}
+    options: dict[str, object] = {"icc_profile": b"a secret profile"} if image_format not in ("BMP", "GIF") else {}
     options |= {"exif": exif} if image_format in ("JPEG", "PNG", "WEBP", "TIFF") else {}
     options |= {"pnginfo": text} if image_format == "PNG" else {}
     options |= {"comment": b"a secret comment"} if image_format in ("JPEG", "GIF") else {}
@@ -116,7 +116,6 @@ def test_encoding_keeps_pixels_format_and_profile_and_drops_the_rest(image_forma
     assert b"secret" not in data
     again = decode_photo(data, max_pixels=LIMIT)
     assert again.format == ("PNG" if image_format == "GIF" else image_format)
-    assert again.icc_profile == (b"profile" if "icc_profile" in options else None)
     difference = np.abs(again.pixels.astype(int) - photo.pixels)
     assert difference.mean() <= (6 if image_format in ("JPEG", "WEBP") else 0)
     with Image.open(io.BytesIO(data)) as image:
@@ -129,7 +128,7 @@ def test_alpha_comes_through() -> None:
     photo = decode_photo(file_of(Image.fromarray(channels), "PNG"), max_pixels=LIMIT)
     again = decode_photo(encode_photo(photo), max_pixels=LIMIT)
     np.testing.assert_array_equal(again.alpha, channels[..., 3])
-    np.testing.assert_array_equal(again.pixels, channels[..., :3])
+    np.testing.assert_array_equal(again.pixels[again.alpha > 0], channels[..., :3][again.alpha > 0])
 
 
 def test_trouble_has_its_reason(tmp_path: Path) -> None:
@@ -143,11 +142,11 @@ def test_trouble_has_its_reason(tmp_path: Path) -> None:
         load_photo(tmp_path / "not there.jpg", max_pixels=LIMIT)
 
 
-@pytest.mark.parametrize("image_format", ["GIF", "PNG", "WEBP", "TIFF"])
+@pytest.mark.parametrize("image_format", ["GIF", "PNG", "WEBP", "TIFF", "AVIF"])
 def test_a_file_of_several_pictures_is_named_so(image_format: str) -> None:
     frames = [Image.fromarray(picture()), Image.fromarray(255 - picture())]
     data = file_of(frames[0], image_format, save_all=True, append_images=frames[1:])
-    assert reason_of(data) is Reason.ANIMATED
+    assert reason_of(data) is (Reason.SEVERAL_PAGES if image_format == "TIFF" else Reason.ANIMATED)
 
 
 def test_a_huge_header_is_refused_without_decoding() -> None:
@@ -166,7 +165,7 @@ def test_too_little_memory_is_not_blamed_on_the_photo(monkeypatch: pytest.Monkey
         decode_photo(b"anything", max_pixels=LIMIT)
 
 
-@pytest.mark.parametrize("image_format", ["JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF"])
+@pytest.mark.parametrize("image_format", ["JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "HEIF"])
 @given(share=st.floats(0.02, 0.95))
 @settings(max_examples=10, deadline=None)
 def test_a_truncated_file_is_never_half_a_photo(image_format: str, share: float) -> None:
@@ -193,6 +192,8 @@ def test_lossless_photos_come_back_bit_by_bit(pixels: np.ndarray) -> None:
 
 
 def test_release_names_fit_the_format() -> None:
+    assert output_name("IMG_0001.HEIC", "HEIF") == "IMG_0001.HEIC.jpg"
+    assert output_name("a.avif", "AVIF") == "a.avif"
     assert output_name("a/b.JPG", "JPEG") == "a/b.JPG"
     assert output_name("a/b.gif", "GIF") == "a/b.gif.png"
     assert output_name("b.jpg", "PNG") == "b.jpg.png"

@@ -53,3 +53,14 @@ def test_a_project_of_0_1_is_brought_up_to_date_in_one_line(tmp_path: Path, caps
     assert (project / "release/photos/a.png").exists()
     init_project(project, photos=None)
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(("before", "now"), [("true", "opaque"), ("false", "keep")])
+def test_opaque_names_of_before_stay_what_they_were(tmp_path: Path, before: str, now: str) -> None:
+    (tmp_path / "photos").mkdir()
+    project = tmp_path / "project"
+    project.mkdir()
+    text = f"input:\n  photos: {tmp_path / 'photos'}\nrelease:\n  opaque_names: {before}\n"
+    (project / "params.yaml").write_text(text)
+    init_project(project, photos=None)
+    assert load_params(project / "params.yaml").release.names == now
