@@ -3,6 +3,19 @@
 from falco_core.reasons import Reason
 
 
+def one_line(text: str) -> str:
+    """Text of others (names of files, foreign messages) as part of one line of ours.
+
+    Runs of white space become a blank, the rest as `printable` has it.
+    """
+    return printable(" ".join(text.split()))
+
+
+def printable(text: str) -> str:
+    """A text whose characters that are not printable, line ends and a terminal's commands among them, are `?`."""
+    return "".join(character if character.isprintable() else "?" for character in text)
+
+
 def first_line(error: Exception) -> str:
     """What a foreign exception says first, short enough to be part of one of our lines."""
     sentence = str(error).strip().splitlines()[0].split(". ")[0] if str(error).strip() else type(error).__name__
@@ -10,7 +23,9 @@ def first_line(error: Exception) -> str:
 
 
 class FalcoError(Exception):
-    """Something the user can mend; the command line prints the message alone and exits with status 2."""
+    """Something the user can mend; the command line prints the message alone and exits with `exit_code`."""
+
+    exit_code = 2
 
 
 class ParamsError(FalcoError):
@@ -39,6 +54,14 @@ class JudgeError(FalcoError):
 
 class GateError(FalcoError):
     """The validated dataset is outside the limits of params.gate, so nothing is released."""
+
+    exit_code = 3
+
+
+class NothingReleased(FalcoError):
+    """The run is done, and not one photo may be released."""
+
+    exit_code = 3
 
 
 class UnreadablePhoto(FalcoError):

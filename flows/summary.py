@@ -1,31 +1,71 @@
-"""What a run says at its end: released, withheld and why, the contact sheet, the headline metrics."""
+"""What a run says at its end: released, withheld and why, what was passed over, where to look, the headline metrics."""
 
-from falco_core.judges import Metrics
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from falco_core.errors import printable
 from falco_core.judges.gate import reservations
+from falco_core.photos.folder import PassedOver
 from falco_core.project.folder import Project
-from falco_core.project.stages import METRICS, OUTCOMES, RELEASE, REPORT, SHEETS, WITHHELD
+from falco_core.project.places import lines_of
+from falco_core.project.stages import OUTCOMES, PASSED_OVER, RELEASE, REPORT, SHEETS, WITHHELD
 from falco_core.report.page import headline
 from falco_core.store.artifact import read_table
 from falco_core.store.rows import Withheld
+from tasks.gate import read_metrics
 
 HEADLINES = 5
+MOST_NAMED = 10
+"""Withheld photos of one reason that are named; the table names all."""
 
 
-def summarize(project: Project, *, released: bool) -> str:
-    """The closing lines of a run; `released`: the gate was open."""
-    metrics = Metrics.model_validate_json(project.path(METRICS).read_text(encoding="utf-8"))
-    withheld = read_table(project.path(WITHHELD), Withheld)
+@dataclass(frozen=True)
+class Summary:
+    """The closing lines of a run."""
+
+    released: int
+    """Photos in the release, or that would be there if the gate were open."""
+    lines: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return "\n".join(printable(line) for line in self.lines)
+
+
+def summarize(project: Project, *, released: bool) -> Summary:
+    """What became of the photos; `released`: the gate was open."""
+    metrics = read_metrics(project)
     photos = metrics.photos
     done = "released" if released else "could be released, but the gate is closed"
-    lines = [f"\n{photos.released} of {photos.total} photos {done}, {photos.withheld} withheld"]
-    lines += [f"  withheld: {row.photo}: {row.reason} ({row.detail})" for row in withheld]
+    lines = ["", f"{photos.released} of {photos.total} photos {done}, {photos.withheld} withheld"]
+    lines += withheld_lines(read_table(project.path(WITHHELD), Withheld), str(project.path(WITHHELD)))
+    lines += [f"  passed over: {line}" for line in lines_of(list(read_table(project.path(PASSED_OVER), PassedOver)))]
     lines += [f"{name}: {value}" for name, value in headline(metrics)[1:HEADLINES]]
     lines += [f"note: {notice}" for notice in reservations(metrics, project.params.gate)]
+    if "://" in project.params.store.path:
+        lines.append(f"note: what is made of originals is kept at {project.params.store.path} (store.path)")
     if released:
         lines.append(f"release:       {project.path(RELEASE)}")
+    elif project.path(RELEASE).is_dir():
+        lines.append(f"release:       {project.path(RELEASE)} is still the one of before")
     lines += [
         f"look at:       {project.path(SHEETS)}  (private: shows originals; what most needs a look comes first)",
         f"report:        {project.path(REPORT)}  (private: shows originals)",
         f"every photo:   {project.path(OUTCOMES)}  (private: names photos)",
     ]
-    return "\n".join(lines)
+    return Summary(photos.released, tuple(lines))
+
+
+def withheld_lines(rows: Iterable[Withheld], table: str) -> Iterator[str]:
+    """The withheld photos by reason: how many, and the first of each by name."""
+    by_reason: dict[str, list[Withheld]] = defaultdict(list)
+    for row in rows:
+        by_reason[row.reason].append(row)
+    for reason, found in sorted(by_reason.items(), key=lambda pair: (-len(pair[1]), pair[0])):
+        if len(found) > 1:
+            yield f"  withheld: {len(found)} × {reason}"
+        indent = "    " if len(found) > 1 else "  withheld: "
+        for row in found[:MOST_NAMED]:
+            yield f"{indent}{row.photo}: {row.reason} ({row.detail})"
+        if len(found) > MOST_NAMED:
+            yield f"    and {len(found) - MOST_NAMED} more: {table}"

@@ -1,6 +1,7 @@
-"""release: the gate, then the public folder.
+"""release: the public folder; the gate is asked once more, whatever its stage said.
 
-in: data/composed, reports/metrics.json, reports/outcomes.parquet    out: release (photos/ tree, manifest.json)
+in: data/composed, reports/metrics.json, reports/outcomes.parquet, reports/gate.json
+out: release (photos/ tree, manifest.json)
 """
 
 from collections import defaultdict
@@ -10,11 +11,12 @@ from importlib.metadata import version
 from falco_core.errors import GateError, ProjectError
 from falco_core.judges import Metrics, violations
 from falco_core.project.folder import Project
-from falco_core.project.stages import COMPOSED, METRICS, OUTCOMES, RELEASE, RESULT_PARAMS, stage_named
+from falco_core.project.stages import COMPOSED, OUTCOMES, RELEASE, RESULT_PARAMS, stage_named
 from falco_core.release.writer import Manifest, ReleaseFile, opaque_name, write_release
 from falco_core.store.artifact import read_table
 from falco_core.store.rows import ComposedPhoto, PhotoOutcome
 from tasks.batches import Execute, StageReport
+from tasks.gate import read_metrics
 
 STAGE = stage_named("release")
 
@@ -22,7 +24,7 @@ STAGE = stage_named("release")
 def run(project: Project, execute: Execute) -> StageReport:
     """Open or close the gate; raises GateError, and then nothing is released."""
     del execute
-    metrics = Metrics.model_validate_json(project.path(METRICS).read_text(encoding="utf-8"))
+    metrics = read_metrics(project)
     if broken := violations(metrics, project.params.gate):
         raise GateError(f"the gate is closed, nothing is released: {'; '.join(broken)}")
     rows = [row for row in read_table(project.path(OUTCOMES), PhotoOutcome) if row.file is not None]

@@ -11,6 +11,7 @@ from falco_core.judges.finished import FinishedFaces, near_others
 from falco_core.judges.measure import identity_of, released_checks
 from falco_core.judges.metrics import Judged, Metrics, Photos, Rate, faces_of, utility_of
 from falco_core.judges.roles import Roles
+from falco_core.project.failures import mark_failures
 from falco_core.project.folder import Project
 from falco_core.project.stages import (
     ANONYMIZED,
@@ -63,6 +64,7 @@ def run(project: Project, execute: Execute) -> StageReport:
     project.path(METRICS).write_text(metrics.model_dump_json(indent=2) + "\n", encoding="utf-8")
     pages = _sheets(project, rows)
     write_report(project.path(REPORT), metrics=metrics, withheld=withheld, sheets=pages[:1])
+    mark_failures(project)
     return StageReport(STAGE.name, len(rows), len(rows))
 
 

@@ -26,6 +26,10 @@ _DIGEST_OF = "digest:"
 GROUP_BYTES = 8 * 2**20
 GROUP_ROWS = 128
 """A row group, the least that is read at once, ends at either."""
+MOST_VALUES = 2**24
+MOST_GROUP_BYTES = 2**31
+"""Of a row group: a few bytes can say that they are billions. Tables have groups of `artifact.TABLE_ROWS` rows, a
+bucket's group may hold one large photo."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +77,7 @@ def read_bucket(
     records = records_of(row_class)
     try:
         parquet = pq.ParquetFile(file)
+        check_size(parquet)
         if not parquet.metadata.num_rows:
             return
         columns = _columns_to_read(parquet.schema_arrow, records, heavy)
@@ -84,8 +89,17 @@ def read_bucket(
                 if not set(ids).isdisjoint(there):
                     found = _checked(parquet.read_row_group(group, columns=columns), records)
                     yield from (item for item in found if item.id in ids)
-    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
+    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError, OverflowError) as error:
         raise StoreError(f"not a bucket: {' '.join(str(error).split())[:160]}") from None
+
+
+def check_size(parquet: pq.ParquetFile) -> None:
+    """Raise StoreError if a file says that it unfolds into more than falco ever writes: none of it is read then."""
+    for number in range(parquet.num_row_groups):
+        group = parquet.metadata.row_group(number)
+        values = max((group.column(column).num_values for column in range(group.num_columns)), default=0)
+        if max(group.num_rows, values) > MOST_VALUES or group.total_byte_size > MOST_GROUP_BYTES:
+            raise StoreError(f"its row group {number} is larger than any that falco writes")
 
 
 def count_rows(file: IO[bytes]) -> int:

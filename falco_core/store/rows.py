@@ -2,11 +2,21 @@
 
 from dataclasses import dataclass, field
 
+from falco_core.errors import StoreError, one_line
 from falco_core.reasons import Cause, Reason, Treatment
 from falco_core.store.records import Arrays
 
 Points = tuple[float, ...]
 """x y of points or boxes, one after the other, photo pixels."""
+
+
+def check_inside(path: str) -> None:
+    """Raise StoreError unless a row's path stays in the folder that it is relative to.
+
+    Tables are data that others may have written: a row with another path is never made, neither read nor written.
+    """
+    if not path or path.startswith("/") or "\0" in path or ".." in path.split("/"):
+        raise StoreError(f"{one_line(path)[:120]!r} is no path inside a folder")
 
 
 @dataclass(frozen=True)
@@ -15,6 +25,9 @@ class PhotoFile:
 
     photo: str
     sha256: str
+
+    def __post_init__(self) -> None:
+        check_inside(self.photo)
 
 
 @dataclass(frozen=True)
@@ -175,6 +188,9 @@ class Withheld:
     reason: Reason
     detail: str
 
+    def __post_init__(self) -> None:
+        check_inside(self.photo)
+
 
 @dataclass(frozen=True)
 class PhotoOutcome:
@@ -194,3 +210,8 @@ class PhotoOutcome:
     concealed: int
     risk: float
     """0..1: how much it needs a human look (`report.risk`)."""
+
+    def __post_init__(self) -> None:
+        check_inside(self.photo)
+        if self.file is not None:
+            check_inside(self.file)
