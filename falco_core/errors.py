@@ -2,6 +2,9 @@
 
 from falco_core.reasons import Reason
 
+MOST_SHOWN = 120
+"""Characters of a wrong value that an error repeats."""
+
 
 def one_line(text: str) -> str:
     """Text of others (names of files, foreign messages) as part of one line of ours.
@@ -14,6 +17,12 @@ def one_line(text: str) -> str:
 def printable(text: str) -> str:
     """A text whose characters that are not printable, line ends and a terminal's commands among them, are `?`."""
     return "".join(character if character.isprintable() else "?" for character in text)
+
+
+def shown(value: object) -> str:
+    """A value that is not what it should be, as part of a line: the beginning of a long one."""
+    text = one_line(value if isinstance(value, str) else repr(value))
+    return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}…"
 
 
 def first_line(error: Exception) -> str:

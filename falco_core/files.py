@@ -3,14 +3,14 @@
 import errno
 import os
 import stat
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
 PRIVATE = 0o700
 """Mode of the folders that hold what was made of originals."""
 
 
-def open_regular(path: Path) -> BinaryIO:
+def open_regular(path: Path) -> BufferedReader:
     """Open a regular file for reading, or a link to one.
 
     Raises OSError for anything else: a FIFO or a device is never waited for, also where it took a file's place in

@@ -38,7 +38,7 @@ def anonymize_dataset(project: Path) -> dict[str, str]:
 
 @task
 def reproduce(project: Path, stage: str) -> str:
-    """`dvc repro` of one stage; returns `ran` or `cached`. Only progress goes to the log: other lines may tell names."""
+    """`dvc repro` of one stage; returns `ran` or `cached`. Only progress goes to the log: others may name photos."""
     logger = get_run_logger()
     ran = False
     for line in dvc_repro(project, stage):

@@ -10,6 +10,7 @@ import yaml
 from ruamel.yaml.comments import CommentedMap
 
 from falco_core.errors import BundleError, ProjectError
+from falco_core.files import PRIVATE
 from falco_core.photos.folder import PassedOver, list_photos
 from falco_core.project.document import add_missing, open_document, set_value, text_of
 from falco_core.project.folder import PARAMS_FILE, Project
@@ -25,7 +26,7 @@ from falco_core.strict_yaml import RefusedYaml, load_yaml
 from flows.repository import init_repository
 
 VERIFIED = ".falco/bundle_verified"
-DVC_WRITTEN = ".falco/dvc.yaml"
+DVC_WRITTEN = ".falco/dvc.yaml.written"
 """dvc.yaml as falco wrote it last: tells what somebody changed by hand."""
 _DVC_HEADER = "# Made by `falco init` from falco_core/project/stages.py. Do not edit: change params.yaml instead.\n"
 
@@ -72,17 +73,23 @@ def init_project(root: Path, *, photos: Path | None, changes: dict[str, Any] | N
     ProjectError if somebody else is at work on the project.
     """
     plan_project(root, photos=photos, changes=changes)
+    make_root(root)
     with holding(root.resolve()):
         plan = plan_project(root, photos=photos, changes=changes)
         write_project(plan)
     return plan.project
 
 
+def make_root(root: Path) -> None:
+    """Make the project folder, for its owner alone; one that is there stays as it is."""
+    if not root.exists():
+        root.mkdir(mode=PRIVATE, parents=True)
+
+
 def write_project(plan: Plan) -> None:
     """Write what was planned; whoever calls holds the project."""
     project = plan.project
     root = project.root
-    root.mkdir(parents=True, exist_ok=True)
     if plan.said is not None:
         drop_left_overs(root)
         print(plan.said, flush=True)
@@ -94,6 +101,7 @@ def write_project(plan: Plan) -> None:
     write_pins(project)
     restore_release(root)
     init_repository(root)
+    make_folders_private(root)
 
 
 def check_photos(plan: Plan) -> None:

@@ -55,25 +55,22 @@ def prefect_world(root: Path) -> Iterator[None]:
         yield
         return
     os.environ["PREFECT_API_AUTH_STRING"] = f"falco:{secrets.token_hex(16)}"
-    process = None
+    process = _start(root)
     try:
-        for again in (True, False):
-            process = _start(root)
-            if port := _port_of(process):
-                break
-            if not again:
-                raise ServerError(f"Prefect's server did not start: see {root / HOME / 'server.log'}")
+        port = _port_of(process)
+        if port is None:
             # What another version of Prefect left there is no use.
             _stop(process)
             shutil.rmtree(root / HOME, ignore_errors=True)
             set_apart(root)
+            process = _start(root)
+            port = _port_of(process)
         os.environ["PREFECT_API_URL"] = f"http://127.0.0.1:{port}/api"
         _wait(os.environ["PREFECT_API_URL"], process, root)
         yield
     finally:
         os.environ.pop("PREFECT_API_URL", None)
-        if process is not None:
-            _stop(process)
+        _stop(process)
 
 
 def set_apart(root: Path) -> None:
@@ -133,10 +130,13 @@ def _port_of(process: "subprocess.Popen[str]") -> int | None:
 
 def _wait(url: str, process: "subprocess.Popen[str]", root: Path) -> None:
     start, told = time.monotonic(), False
-    password = tuple(os.environ["PREFECT_API_AUTH_STRING"].split(":", 1))
+    user, _, password = os.environ["PREFECT_API_AUTH_STRING"].partition(":")
     while process.poll() is None and (waited := time.monotonic() - start) < PATIENCE:
         try:
-            if httpx.get(f"{url}/health", timeout=5, trust_env=False, auth=password).status_code == httpx.codes.OK:
+            if (
+                httpx.get(f"{url}/health", timeout=5, trust_env=False, auth=(user, password)).status_code
+                == httpx.codes.OK
+            ):
                 return
         except httpx.HTTPError:
             pass

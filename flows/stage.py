@@ -53,17 +53,17 @@ def run_stage_by_itself(name: str, root: Path) -> str:
 
 
 # One batch at a time: on one machine every batch already uses all cores or the whole GPU.
-@flow(  # type: ignore[arg-type]
+@flow(
     name="stage",
     flow_run_name="{name}",
-    task_runner=ThreadPoolTaskRunner(max_workers=1),
+    task_runner=ThreadPoolTaskRunner(max_workers=1),  # type: ignore[arg-type]
     validate_parameters=False,
 )
 def stage_flow(name: str, root: Path, errors: list[BaseException]) -> str:
     """Run one stage with each of its batches as a Prefect task run; what breaks is put into `errors`."""
 
     def execute(batch_task: BatchTask, project: Project, batches: Sequence[list[Entry[Any]]]) -> None:
-        quiet = task(_quiet(batch_task.fn, errors), name=batch_task.name)
+        quiet = task(name=batch_task.name)(_quiet(batch_task.fn, errors))
         futures = quiet.map(unmapped(project), list(batches)) if batches else []
         for number, future in enumerate(futures, start=1):
             future.result()

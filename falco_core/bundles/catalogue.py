@@ -9,7 +9,7 @@ from platformdirs import user_data_path
 from pydantic import ValidationError
 
 from falco_core.bundles.spec import BundleSpec
-from falco_core.errors import BundleError, one_line
+from falco_core.errors import BundleError, one_line, shown
 from falco_core.strict_yaml import RefusedYaml, read_yaml
 
 SPEC_FILE = "bundle.yaml"
@@ -39,7 +39,7 @@ def load_spec(name_or_folder: str | Path) -> BundleSpec:
         raise BundleError(f"{path} cannot be read: {error.strerror}") from None
     except ValidationError as error:
         first = error.errors()[0]
-        key = one_line(".".join(str(part) for part in first["loc"]))[:120]
+        key = shown(".".join(str(part) for part in first["loc"]))
         raise BundleError(f"{path}: {key or 'bundle'}: {one_line(first['msg'])}") from None
 
 

@@ -9,11 +9,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from falco_core.bundles.spec import JudgeName, judges_conflict
-from falco_core.errors import ParamsError, one_line
+from falco_core.errors import ParamsError, shown
 from falco_core.strict_yaml import RefusedYaml, read_yaml
-
-MOST_SHOWN = 120
-"""Characters of a wrong value that an error repeats."""
 
 Unit = Annotated[float, Field(ge=0.0, le=1.0)]
 Cosine = Annotated[float, Field(ge=-1.0, le=1.0)]
@@ -234,15 +231,9 @@ def parse_params(content: Any, *, source: str) -> Params:
 def describe(error: ValidationError) -> str:
     """The first problem of a pydantic error as `section.key: what is wrong (got value)`."""
     first = error.errors()[0]
-    key = one_line(".".join(str(part) for part in first["loc"]))[:MOST_SHOWN]
+    key = shown(".".join(str(part) for part in first["loc"]))
     if first["type"] == "extra_forbidden":
         return f"{key}: unknown key; remove it or correct its spelling"
     if first["type"] == "missing":
         return f"{key}: missing"
-    return f"{key}: {first['msg'][0].lower()}{first['msg'][1:]} (got {_shown(first['input'])})"
-
-
-def _shown(value: Any) -> str:
-    """A value as part of a line: the beginning of a long one."""
-    text = one_line(repr(value))
-    return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}…"
+    return f"{key}: {first['msg'][0].lower()}{first['msg'][1:]} (got {shown(repr(first['input']))})"

@@ -85,6 +85,5 @@ def _write_block(path: Path, mark: str, lines: list[str]) -> None:
 
 def _pattern(path: str) -> str:
     """A path as .dvcignore's pattern for it alone; characters that no line can hold stand for any one character."""
-    escaped = "".join(f"\\{c}" if c in "\\[]*!#" else c for c in path)
-    escaped = "".join(c if c == " " or c.isprintable() else "?" for c in escaped)
-    return escaped[:-1] + "\\ " if escaped.endswith(" ") else escaped
+    escaped = "".join(f"\\{c}" if c in "\\[]*!#" else c if c.isprintable() else "?" for c in path)
+    return escaped[:-1] + "?" if escaped.endswith(" ") else escaped

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from falco_core.errors import StoreError, one_line
+from falco_core.errors import StoreError, shown
 from falco_core.reasons import Cause, Reason, Treatment
 from falco_core.store.records import Arrays
 
@@ -16,7 +16,7 @@ def check_inside(path: str) -> None:
     Tables are data that others may have written: a row with another path is never made, neither read nor written.
     """
     if not path or path.startswith("/") or "\0" in path or ".." in path.split("/"):
-        raise StoreError(f"{one_line(path)[:120]!r} is no path inside a folder")
+        raise StoreError(f"{shown(path)!r} is no path inside a folder")
 
 
 @dataclass(frozen=True)

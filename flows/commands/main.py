@@ -12,6 +12,9 @@ from falco_core.errors import FalcoError, one_line
 from flows.commands import data, models, rendered, run
 from flows.interrupts import Interrupted, interruptible, leave
 
+MOST_SAID = 1200
+"""Characters of an error's line: a name or a message of others may be of any length."""
+
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Anonymize the faces of an image dataset, reproducibly."
 )
@@ -52,7 +55,8 @@ def main() -> None:
 
 
 def _end(message: str, code: int) -> None:
-    print(f"falco: {one_line(message)}", file=sys.stderr)
+    line = one_line(message)
+    print(f"falco: {line if len(line) <= MOST_SAID else line[:MOST_SAID] + '…'}", file=sys.stderr)
     sys.exit(code)
 
 

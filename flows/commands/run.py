@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from falco_core.errors import FalcoError
+from falco_core.errors import FalcoError, shown
 from falco_core.strict_yaml import RefusedYaml, load_yaml
 
 Settings = Annotated[
@@ -37,7 +37,8 @@ def demo(
     """Anonymize the demo photos that come with falco (rendered people, nobody real)."""
     from falco_core.project.holding import holding
     from falco_rendered.demo import demo_photos
-    from flows.commands.running import make_root, run_project
+    from flows.commands.running import run_project
+    from flows.project import make_root
 
     make_root(out.resolve())
     with holding(out.resolve()):
@@ -90,9 +91,9 @@ def _changes(settings: list[str] | None) -> dict[str, Any]:
     for setting in settings or []:
         key, equals, value = setting.partition("=")
         if not equals:
-            raise FalcoError(f"--set {setting}: expected KEY=VALUE, such as anonymize.margin=0.3")
+            raise FalcoError(f"--set {shown(setting)}: expected KEY=VALUE, such as anonymize.margin=0.3")
         try:
             changes[key] = load_yaml(value)
         except RefusedYaml as error:
-            raise FalcoError(f"--set {setting}: {value!r} is no value: {error}") from None
+            raise FalcoError(f"--set {shown(setting)}: no value: {error}") from None
     return changes

@@ -15,7 +15,7 @@ def run_project(out: Path, photos: Path | None, changes: dict[str, Any]) -> None
     Raises FalcoError, of whatever went wrong; NothingReleased if every photo is withheld.
     """
     from falco_core.project.holding import holding
-    from flows.project import check_bundle, check_photos, plan_project, write_project
+    from flows.project import check_bundle, check_photos, make_root, plan_project, write_project
     from flows.server import prefect_world
 
     root = out.resolve()
@@ -27,12 +27,6 @@ def run_project(out: Path, photos: Path | None, changes: dict[str, Any]) -> None
         check_bundle(plan.project)
         with prefect_world(root):
             _run(plan.project)
-
-
-def make_root(root: Path) -> None:
-    """Make the project folder, for its owner alone; one that is there stays as it is."""
-    if not root.exists():
-        root.mkdir(mode=0o700, parents=True)
 
 
 def _run(project: Project) -> None:
