@@ -59,7 +59,7 @@ def plan_project(root: Path, *, photos: Path | None, changes: dict[str, Any] | N
     check_places(project)
     project.check_store()
     check_release(root)
-    if (root / DVC_FILE).is_file() and not (root / DVC_FILE).read_text("utf-8", "replace").startswith(_DVC_HEADER):
+    if said is None and not _is_ours(root / DVC_FILE):
         raise ProjectError(f"{root / DVC_FILE} is not falco's: choose another project folder")
     add_missing(document, params.model_dump(mode="json", by_alias=True))
     found, passed_over = list_photos(project.photos)
@@ -155,6 +155,11 @@ def _plain(document: CommentedMap, source: Path) -> Any:
         return load_yaml(text_of(document))
     except RefusedYaml as error:
         raise ProjectError(f"{source}: {error}") from None
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether there is no pipeline, or one that falco made."""
+    return not path.exists() or (path.is_file() and path.read_text("utf-8", "replace").startswith(_DVC_HEADER))
 
 
 def _write_dvc_yaml(root: Path) -> None:

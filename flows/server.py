@@ -49,6 +49,8 @@ def prefect_world(root: Path) -> Iterator[None]:
     block, or with this process. Settings and profiles of the user's own Prefect, and files in the current folder that
     Prefect would read settings from, do not reach it. Raises ServerError.
     """
+    # What an earlier run, or another version of Prefect, left there is no use.
+    shutil.rmtree(root / HOME, ignore_errors=True)
     set_apart(root)
     if url := os.environ.get("PREFECT_API_URL"):
         _check(url)
@@ -57,15 +59,7 @@ def prefect_world(root: Path) -> Iterator[None]:
     os.environ["PREFECT_API_AUTH_STRING"] = f"falco:{secrets.token_hex(16)}"
     process = _start(root)
     try:
-        port = _port_of(process)
-        if port is None:
-            # What another version of Prefect left there is no use.
-            _stop(process)
-            shutil.rmtree(root / HOME, ignore_errors=True)
-            set_apart(root)
-            process = _start(root)
-            port = _port_of(process)
-        os.environ["PREFECT_API_URL"] = f"http://127.0.0.1:{port}/api"
+        os.environ["PREFECT_API_URL"] = f"http://127.0.0.1:{_port_of(process)}/api"
         _wait(os.environ["PREFECT_API_URL"], process, root)
         yield
     finally:
@@ -122,10 +116,9 @@ def _start(root: Path) -> "subprocess.Popen[str]":
         )
 
 
-def _port_of(process: "subprocess.Popen[str]") -> int | None:
-    """Where the server listens; None if it ended."""
-    line = process.stdout.readline() if process.stdout is not None else ""
-    return int(line) if line.strip().isdigit() else None
+def _port_of(process: "subprocess.Popen[str]") -> str:
+    """Where the server listens; nothing if it ended, which `_wait` finds."""
+    return process.stdout.readline().strip() if process.stdout is not None else ""
 
 
 def _wait(url: str, process: "subprocess.Popen[str]", root: Path) -> None:
@@ -138,7 +131,7 @@ def _wait(url: str, process: "subprocess.Popen[str]", root: Path) -> None:
                 == httpx.codes.OK
             ):
                 return
-        except httpx.HTTPError:
+        except (httpx.HTTPError, httpx.InvalidURL):
             pass
         if waited > SLOW and not told:
             print("waiting for Prefect's server, which is slow to start on this machine", flush=True)
