@@ -102,7 +102,6 @@ def _check(url: str) -> None:
 
 def _start(root: Path) -> "subprocess.Popen[str]":
     environment = {**os.environ, "PREFECT_SERVER_API_AUTH_STRING": os.environ["PREFECT_API_AUTH_STRING"]}
-    environment["PREFECT_SERVER_DATABASE_CONNECTION_URL"] = f"sqlite+aiosqlite:///{root / HOME / 'prefect.db'}"
     with (root / HOME / "server.log").open("w") as log:
         return subprocess.Popen(
             [sys.executable, "-P", "-c", "from flows.serve import main; main()"],
@@ -126,10 +125,8 @@ def _wait(url: str, process: "subprocess.Popen[str]", root: Path) -> None:
     user, _, password = os.environ["PREFECT_API_AUTH_STRING"].partition(":")
     while process.poll() is None and (waited := time.monotonic() - start) < PATIENCE:
         try:
-            if (
-                httpx.get(f"{url}/health", timeout=5, trust_env=False, auth=(user, password)).status_code
-                == httpx.codes.OK
-            ):
+            answer = httpx.get(f"{url}/admin/version", timeout=5, trust_env=False, auth=(user, password))
+            if answer.status_code == httpx.codes.OK:
                 return
         except (httpx.HTTPError, httpx.InvalidURL):
             pass

@@ -102,7 +102,9 @@ def test_a_server_of_ones_own_survives_proxies_and_a_foreign_database_and_ends(
         import httpx
 
         url = os.environ["PREFECT_API_URL"]
-        assert httpx.get(f"{url}/health", timeout=5).status_code == 401, "others on this machine have no password"
+        assert httpx.get(f"{url}/admin/version", timeout=5).status_code == 401, (
+            "others on this machine have no password"
+        )
         user, _, password = os.environ["PREFECT_API_AUTH_STRING"].partition(":")
         assert httpx.get(f"{url}/admin/version", auth=(user, password), timeout=5).status_code == 200
     with pytest.raises(httpx.ConnectError):
