@@ -48,6 +48,7 @@ def test_one_line_and_out(number: signal.Signals, busy: str, seconds: float, tmp
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     assert process.stdout is not None and process.stdout.readline() == "ready\n"
+    time.sleep(0.2)
     start = time.monotonic()
     process.send_signal(number)
     time.sleep(0.1)
@@ -85,6 +86,9 @@ def test_children_and_their_children_are_ended_even_if_they_do_not_want_to(tmp_p
         pids = [int(pid) for pid in process.stdout.readline().split()]
         stop_children()
     assert time.monotonic() - start < 5
+    deadline = time.monotonic() + 1
+    while any(map(lives, pids)) and time.monotonic() < deadline:
+        time.sleep(0.01)
     assert not any(map(lives, pids))
 
 
