@@ -84,7 +84,7 @@ def test_a_fifo_in_a_tables_place_is_not_waited_for(tmp_path: Path) -> None:
 
 
 def test_what_unfolds_into_billions_is_not_unfolded(tmp_path: Path) -> None:
-    rows = bucket_module.MOST_VALUES + 1
+    rows = bucket_module.MOST_ROWS + 1
     path = tmp_path / "t.parquet"
     # A few kilobytes: one value, and how often.
     table = pa.table({"photo": pa.DictionaryArray.from_arrays(pa.nulls(rows, pa.int32()).fill_null(0), ["a"])})
