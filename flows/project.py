@@ -10,15 +10,15 @@ import yaml
 from ruamel.yaml.comments import CommentedMap
 
 from falco_core.errors import BundleError, ProjectError
-from falco_core.files import PRIVATE
+from falco_core.files import PRIVATE, write_text
 from falco_core.photos.folder import PassedOver, list_photos
 from falco_core.project.document import add_missing, open_document, set_value, text_of
 from falco_core.project.folder import PARAMS_FILE, Project
-from falco_core.project.holding import holding
+from falco_core.project.holding import check_dvc, holding
 from falco_core.project.params import parse_params
 from falco_core.project.pins import PINS_FILE, write_pins
 from falco_core.project.places import DVC_FILE, check_any, check_places
-from falco_core.project.private import link_photos, make_folders_private, write_ignores
+from falco_core.project.private import check_folders, link_photos, make_folders_private, write_ignores
 from falco_core.project.stages import PUBLIC, STAGES, Stage
 from falco_core.project.standing import check_release, restore_release
 from falco_core.project.upgrade import drop_left_overs, upgrade
@@ -57,6 +57,7 @@ def plan_project(root: Path, *, photos: Path | None, changes: dict[str, Any] | N
     project = Project(root, params)
     _ = project.pairing_space
     check_places(project)
+    check_folders(root)
     project.check_store()
     check_release(root)
     if said is None and not _is_ours(root / DVC_FILE):
@@ -75,6 +76,7 @@ def init_project(root: Path, *, photos: Path | None, changes: dict[str, Any] | N
     plan_project(root, photos=photos, changes=changes)
     make_root(root)
     with holding(root.resolve()):
+        check_dvc(root.resolve())
         plan = plan_project(root, photos=photos, changes=changes)
         write_project(plan)
     return plan.project
@@ -176,4 +178,4 @@ def _write_dvc_yaml(root: Path) -> None:
 
 def _write_if_changed(path: Path, text: str) -> None:
     if not (path.is_file() and path.read_text(encoding="utf-8") == text):
-        path.write_text(text, encoding="utf-8")
+        write_text(path, text)

@@ -16,7 +16,7 @@ from pathlib import Path
 import httpx
 
 from falco_core.errors import FalcoError, first_line
-from falco_core.files import make_private
+from falco_core.files import make_private, write_text
 
 HOME = ".falco/prefect"
 SLOW = 20.0
@@ -80,8 +80,7 @@ def set_apart(root: Path) -> None:
     (home / "logging.yml").unlink(missing_ok=True)
     profiles = home / "profiles.toml"
     if not profiles.is_file() or profiles.read_text("utf-8", "replace") != _PROFILE:
-        profiles.unlink(missing_ok=True)
-        profiles.write_text(_PROFILE, encoding="utf-8")
+        write_text(profiles, _PROFILE)
     os.environ |= {"PREFECT_HOME": str(home), "PREFECT_PROFILES_PATH": str(profiles)}
     for name in ("NO_PROXY", "no_proxy"):
         hosts = [host for host in os.environ.get(name, "").split(",") if host]

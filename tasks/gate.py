@@ -6,6 +6,7 @@ in: reports/metrics.json    out: reports/gate.json (what an open gate does not p
 import json
 
 from falco_core.errors import GateError, ProjectError
+from falco_core.files import write_text
 from falco_core.judges import Metrics, violations
 from falco_core.judges.gate import reservations
 from falco_core.project.folder import Project
@@ -22,7 +23,7 @@ def run(project: Project, execute: Execute) -> StageReport:
     if broken := violations(metrics, limits):
         raise GateError(f"the gate is closed, nothing is released: {'; '.join(broken)}")
     text = json.dumps({"open": True, "not_proven": reservations(metrics, limits)}, indent=2)
-    project.path(GATE).write_text(text + "\n", encoding="utf-8")
+    write_text(project.path(GATE), text + "\n")
     return StageReport(STAGE.name, 1, 1)
 
 

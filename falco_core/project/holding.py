@@ -16,8 +16,20 @@ from falco_core.files import make_private
 from falco_core.project.private import OWN_FOLDER
 
 LOCK_FILE = f"{OWN_FOLDER}/held"
+DVC_LOCK = ".dvc/tmp/lock"
 HOLDER_VARIABLE = "FALCO_HOLDER"
 """Environment variable that tells the stages of a run who holds the project for them."""
+
+
+def check_dvc(root: Path) -> None:
+    """Raise ProjectError if DVC itself is at work on the project: called by hand, it holds nothing of falco's."""
+    try:
+        with (root / DVC_LOCK).open("r+", encoding="utf-8") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return
+    except BlockingIOError:
+        raise ProjectError(f"{root} is in use by DVC: wait for it, or stop it") from None
 
 
 @contextmanager

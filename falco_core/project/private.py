@@ -10,17 +10,25 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from falco_core.errors import ProjectError
-from falco_core.files import make_private
+from falco_core.files import make_private, write_text
 from falco_core.photos.folder import PassedOver
 
 OWN_FOLDER = ".falco"
 PRIVATE_FOLDERS = (OWN_FOLDER, "data", "reports", ".dvc")
+_OWN_FOLDERS = (*PRIVATE_FOLDERS, "release")
 PHOTOS_LINK = f"{OWN_FOLDER}/photos"
 _PUBLIC = ("params.yaml", "pins.yaml", "dvc.yaml", "dvc.lock", ".gitignore", ".dvcignore", ".dvc")
 _MARK = "# Made by falco: photos, what was made of them and their names stay out of git.\n"
 _ALL_BUT = "/*\n" + "".join(f"!/{name}\n" for name in _PUBLIC)
 _DVC_FILES = ("dvc.yaml", "dvc.lock", "*.dvc")
 """What DVC would read as a pipeline's, wherever it lies."""
+
+
+def check_folders(root: Path) -> None:
+    """Raise ProjectError if a folder that falco writes and empties is a link: what it leads to is not falco's."""
+    for name in _OWN_FOLDERS:
+        if (root / name).is_symlink():
+            raise ProjectError(f"{root / name} is a link: falco empties this folder; let it be one, or remove the link")
 
 
 def make_folders_private(root: Path) -> None:
@@ -41,7 +49,7 @@ def write_ignores(root: Path, photos: Path, passed_over: Iterable[PassedOver]) -
     lines = ["# Made by falco: what DVC must not read.", "/store/", "/prefect/", "/standing/", "/photos/**/.*"]
     lines += [f"/photos/**/{name}" for name in _DVC_FILES]
     lines += [f"/photos/{_pattern(other.path)}" for other in passed_over if other.disturbs]
-    (root / OWN_FOLDER / ".dvcignore").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    write_text(root / OWN_FOLDER / ".dvcignore", "\n".join(lines) + "\n")
 
 
 def link_photos(root: Path, photos: Path) -> None:
@@ -68,7 +76,7 @@ def _write_gitignore(path: Path, own: list[str]) -> None:
     """A file of ours lets nothing through but a few text files; one of somebody else's gets our folders added."""
     text = path.read_text(encoding="utf-8") if path.is_file() else _MARK
     if text.startswith(_MARK):
-        path.write_text(_MARK + _ALL_BUT, encoding="utf-8")
+        write_text(path, _MARK + _ALL_BUT)
     else:
         folders = [f"/{name}/" for name in ("data", "reports", "release", OWN_FOLDER)]
         _write_block(path, _MARK, [*folders, "/.dvc/cache/", "/.dvc/tmp/", "/.dvc/config.local", "shown.png", *own])
@@ -80,7 +88,7 @@ def _write_block(path: Path, mark: str, lines: list[str]) -> None:
     there = set(text.splitlines())
     if missing := [line for line in lines if line not in there]:
         before = text if not text or text.endswith("\n") else text + "\n"
-        path.write_text(before + ("" if mark in text else mark) + "\n".join(missing) + "\n", encoding="utf-8")
+        write_text(path, before + ("" if mark in text else mark) + "\n".join(missing) + "\n")
 
 
 def _pattern(path: str) -> str:

@@ -1,5 +1,6 @@
 """The `falco` command."""
 
+import errno
 import os
 import sys
 import tempfile
@@ -14,6 +15,7 @@ from flows.interrupts import Interrupted, interruptible, leave
 
 MOST_SAID = 1200
 """Characters of an error's line: a name or a message of others may be of any length."""
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Anonymize the faces of an image dataset, reproducibly."
@@ -49,7 +51,8 @@ def main() -> None:
         _end(f"{error or 'too little memory'}: close other programs, or lower the batch sizes in params.yaml", 2)
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        _end(f"{where}{error.strerror or error}", 2)
+        what = "the disk takes no more, make room: " if error.errno in _FULL else ""
+        _end(f"{where}{what}{error.strerror or error}", 2)
     except Exception as error:
         _end(f"{type(error).__name__}, which nobody expected: {_written()} says where (private: it may name photos)", 1)
 

@@ -14,7 +14,7 @@ def run_project(out: Path, photos: Path | None, changes: dict[str, Any]) -> None
 
     Raises FalcoError, of whatever went wrong; NothingReleased if every photo is withheld.
     """
-    from falco_core.project.holding import holding
+    from falco_core.project.holding import check_dvc, holding
     from flows.project import check_bundle, check_photos, make_root, plan_project, write_project
     from flows.server import prefect_world
 
@@ -22,6 +22,7 @@ def run_project(out: Path, photos: Path | None, changes: dict[str, Any]) -> None
     check_photos(plan_project(root, photos=photos, changes=changes))
     make_root(root)
     with holding(root):
+        check_dvc(root)
         plan = plan_project(root, photos=photos, changes=changes)
         write_project(plan)
         check_bundle(plan.project)

@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import pytest
 
-from falco_core.project.holding import LOCK_FILE
+from falco_core.project.holding import DVC_LOCK, LOCK_FILE
 from flows.commands import main as command
 from flows.project import init_project
 
@@ -58,6 +59,8 @@ def room(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
     yield Room(tmp_path)
     os.environ.clear()
     os.environ.update(environment)
+    while HELD:
+        HELD.pop().close()
 
 
 @dataclass(frozen=True)
@@ -111,6 +114,25 @@ def foreign_pipeline(room: Room) -> None:
     (room.project / "dvc.yaml").write_text("stages: {align: {cmd: touch pwned}}\n")
 
 
+def linked(name: str) -> Callable[[Room], object]:
+    def prepare(room: Room) -> None:
+        (room.root / "elsewhere").mkdir()
+        (room.root / "elsewhere/report.html").write_text("mine")
+        if (room.project / name).exists():
+            (room.project / name).rmdir()
+        (room.project / name).symlink_to(room.root / "elsewhere")
+
+    return prepare
+
+
+def dvc_at_work(room: Room) -> None:
+    lock = room.project / DVC_LOCK
+    lock.parent.mkdir(exist_ok=True)
+    HELD.append(lock.open("w"))
+    fcntl.flock(HELD[-1], fcntl.LOCK_EX)
+
+
+HELD: list[IO[str]] = []
 RUN = "run photos --out project"
 ATTACKS = {
     "a photo folder that is not there": Attack("run nowhere", "nowhere is not a folder"),
@@ -168,6 +190,9 @@ ATTACKS = {
     ),
     "a pipeline of somebody else": Attack(RUN, "dvc.yaml is not falco's", foreign_pipeline),
     "somebody's file in the release": Attack(RUN, "notes.txt is not falco's", released_with_notes),
+    "a folder of falco's that leads elsewhere": Attack(RUN, "reports is a link", linked("reports")),
+    "a release that leads elsewhere": Attack(RUN, "release is a link", linked("release")),
+    "a project that DVC is at work on": Attack(f"{RUN} -S anonymize.margin=0.3", "in use by DVC", dvc_at_work),
     "a bundle that is not there": Attack(f"{RUN} --bundle nowhere", "no bundle at nowhere"),
     "forgetting outside of the photos": Attack("forget ../photos/../mine.jpg --delete --project project", "not in the"),
     "forgetting the photo folder": Attack("forget . --delete --project project", "not in the photo folder"),
