@@ -36,6 +36,11 @@ class FalcoError(Exception):
 
     exit_code = 2
 
+    @property
+    def line(self) -> str:
+        """What a user is told."""
+        return str(self)
+
 
 class ParamsError(FalcoError):
     """A key of params.yaml is unknown, missing, or out of its range."""

@@ -24,8 +24,13 @@ class StageFailed(FalcoError):
     def __init__(self, stage: str, message: str, exit_code: int = 2) -> None:
         super().__init__(f"stage {stage} failed")
         self.stage = stage
-        self.message = f"stage {stage} failed: {message}"
+        self._message = message
         self.exit_code = exit_code
+
+    @property
+    def line(self) -> str:
+        """With what the stage said."""
+        return f"{self}: {self._message}"
 
 
 @flow(name="anonymize-dataset", validate_parameters=False)

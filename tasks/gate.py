@@ -6,7 +6,7 @@ in: reports/metrics.json    out: reports/gate.json (what an open gate does not p
 import json
 
 from falco_core.errors import GateError, ProjectError
-from falco_core.files import write_text
+from falco_core.files import open_regular, write_text
 from falco_core.judges import Metrics, violations
 from falco_core.judges.gate import reservations
 from falco_core.project.folder import Project
@@ -31,7 +31,11 @@ def read_metrics(project: Project) -> Metrics:
     """reports/metrics.json; raises ProjectError."""
     path = project.path(METRICS)
     try:
-        return Metrics.model_validate_json(path.read_text(encoding="utf-8"))
+        with open_regular(path) as file:
+            text = file.read().decode("utf-8")
+        if "NaN" in text or "Infinity" in text:
+            raise ValueError("no numbers")  # that compare with a limit; falco writes null for them
+        return Metrics.model_validate_json(text)
     except FileNotFoundError:
         raise ProjectError(f"{path} is missing: run the stage that makes it (`dvc repro`)") from None
     except (OSError, ValueError):

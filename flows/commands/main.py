@@ -43,7 +43,7 @@ def main() -> None:
     except Interrupted as error:
         leave(error)
     except FalcoError as error:
-        _end(getattr(error, "message", str(error)), error.exit_code)
+        _end(error.line, error.exit_code)
     except BrokenPipeError:
         # Whoever read the output has gone: so has whoever would read of it.
         os._exit(141)

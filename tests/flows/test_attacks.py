@@ -2,7 +2,9 @@
 
 import fcntl
 import os
+import resource
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
@@ -15,6 +17,7 @@ import pytest
 from falco_core.project.holding import DVC_LOCK, LOCK_FILE
 from flows.commands import main as command
 from flows.project import init_project
+from tests.flows.runs import BIN
 
 BOMB = "a: &a [x, x, x, x]\nb: &b [*a, *a, *a, *a]\nc: &c [*b, *b, *b, *b]\ninput: {photos: *c}\n"
 CODE = "input: {photos: !!python/object/apply:os.system ['touch pwned']}\n"
@@ -188,6 +191,16 @@ ATTACKS = {
         "not what validate wrote",
         lambda room: (room.project / "reports/metrics.json").write_text("[" * 10000),
     ),
+    "metrics that compare with nothing": Attack(
+        "stage gate --project project",
+        "not what validate wrote",
+        lambda room: (room.project / "reports/metrics.json").write_text('{"photos": NaN}'),
+    ),
+    "metrics that are a FIFO": Attack(
+        "stage gate --project project",
+        "not what validate wrote",
+        lambda room: os.mkfifo(room.project / "reports/metrics.json"),
+    ),
     "a pipeline of somebody else": Attack(RUN, "dvc.yaml is not falco's", foreign_pipeline),
     "somebody's file in the release": Attack(RUN, "notes.txt is not falco's", released_with_notes),
     "a folder of falco's that leads elsewhere": Attack(RUN, "reports is a link", linked("reports")),
@@ -275,3 +288,27 @@ def test_what_nobody_expected_is_a_line_that_names_a_log(
     log = Path(next(word for word in lines[0].split() if word.startswith(str(tmp_path))))
     assert "ZeroDivisionError" in log.read_text()
     assert log.stat().st_mode & 0o077 == 0
+
+
+def test_a_full_disk_is_one_line_and_leaves_what_was_there(room: Room) -> None:
+    before = (room.project / "params.yaml").read_bytes()
+    done = subprocess.run(
+        [str(BIN / "falco"), "init", "project", "-S", "anonymize.margin=0.25"],
+        cwd=room.root,
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (600, 600)),
+    )
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+    assert "the disk takes no more" in done.stderr
+    assert (room.project / "params.yaml").read_bytes() == before
+    assert not list(room.project.glob(".params.yaml.*"))
+
+
+def test_a_reader_that_has_gone_is_no_traceback(room: Room) -> None:
+    done = subprocess.run(
+        f"{BIN / 'falco'} models list | true", shell=True, cwd=room.root, capture_output=True, text=True, check=False
+    )
+    assert done.stderr == ""

@@ -133,6 +133,22 @@ def test_a_project_is_for_its_owner_alone_and_git_takes_text_that_tells_of_nobod
     assert not call("dvc", "status", cwd=project).stderr
 
 
+def test_the_projects_own_settings_hold_whatever_the_users_say(
+    tmp_path: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = tmp_path / "config" / "dvc"
+    own.mkdir(parents=True)
+    (own / "config").write_text(
+        "[core]\nautostage = true\nanalytics = true\n[cache]\ntype = symlink\n[exp]\nauto_push = true\n"
+    )
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    init_project(tmp_path / "project", photos=photos)
+    found = call("dvc", "config", "--list", cwd=tmp_path / "project").stdout.splitlines()
+    last = dict(line.split("=", 1) for line in found)
+    assert (last["core.autostage"], last["core.analytics"], last["exp.auto_push"]) == ("False", "False", "False")
+    assert "symlink" not in last["cache.type"]
+
+
 def test_only_the_release_is_pushed(tmp_path: Path, photos: Path) -> None:
     project = tmp_path / "project"
     (photos / "anna.jpg").write_bytes(b"a photo")
