@@ -133,6 +133,21 @@ def test_a_project_is_for_its_owner_alone_and_git_takes_text_that_tells_of_nobod
     assert not call("dvc", "status", cwd=project).stderr
 
 
+@pytest.mark.parametrize("ignored", [False, True], ids=["seen", "ignored"])
+def test_a_surrounding_repository_gets_nothing_private(tmp_path: Path, photos: Path, ignored: bool) -> None:
+    call("git", "init", "--quiet", cwd=tmp_path)
+    (tmp_path / ".gitignore").write_text("/photos/\n" + ("/project/\n" if ignored else ""))
+    project = init_project(tmp_path / "project", photos=photos).root
+    (project / "data/faces").mkdir()
+    (project / "data/faces/0.parquet").write_text("SECRET")
+    call("git", "add", ".", cwd=tmp_path)
+    staged = call("git", "ls-files", cwd=tmp_path).stdout.split()
+    assert len(staged) == (1 if ignored else 8)
+    assert not any("SECRET" in (tmp_path / name).read_text() for name in staged)
+    assert (project / ".git").exists() == ignored
+    assert call("dvc", "status", cwd=project).returncode == 0
+
+
 def test_the_projects_own_settings_hold_whatever_the_users_say(
     tmp_path: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
