@@ -30,11 +30,19 @@ def make_private(folder: Path) -> None:
         folder.chmod(PRIVATE)
 
 
+def text_in(path: Path) -> str:
+    """What a text file holds, any bytes of it; nothing if there is no file."""
+    if not path.is_file():
+        return ""
+    with open_regular(path) as file:
+        return file.read().decode("utf-8", "surrogateescape")
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a text file whole or not at all; a link in its place is replaced, never written through."""
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        partial.write_text(text, encoding="utf-8")
+        partial.write_bytes(text.encode("utf-8", "surrogateescape"))
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)

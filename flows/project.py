@@ -10,7 +10,7 @@ import yaml
 from ruamel.yaml.comments import CommentedMap
 
 from falco_core.errors import BundleError, ProjectError
-from falco_core.files import PRIVATE, write_text
+from falco_core.files import PRIVATE, text_in, write_text
 from falco_core.photos.folder import PassedOver, list_photos
 from falco_core.project.document import add_missing, open_document, set_value, text_of
 from falco_core.project.folder import PARAMS_FILE, Project
@@ -120,7 +120,7 @@ def check_bundle(project: Project) -> None:
 
     state = hashlib.sha256(project.spec.model_dump_json().encode()).hexdigest()
     seen = project.root / VERIFIED
-    if seen.is_file() and seen.read_text(encoding="utf-8") == state:
+    if text_in(seen) == state:
         return
     for check in verify_bundle(project.bundle_source):
         if not check.ok:
@@ -161,14 +161,13 @@ def _plain(document: CommentedMap, source: Path) -> Any:
 
 def _is_ours(path: Path) -> bool:
     """Whether there is no pipeline, or one that falco made."""
-    return not path.exists() or (path.is_file() and path.read_text("utf-8", "replace").startswith(_DVC_HEADER))
+    return not path.exists() or text_in(path).startswith(_DVC_HEADER)
 
 
 def _write_dvc_yaml(root: Path) -> None:
     """Write dvc.yaml anew; what somebody changed in it by hand is put aside, with a word, and never run."""
     path, written, text = root / DVC_FILE, root / DVC_WRITTEN, dvc_yaml()
-    there = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else text
-    if there != text and written.is_file() and there != written.read_text(encoding="utf-8"):
+    if path.is_file() and written.is_file() and text_in(path) not in (text, text_in(written)):
         aside = path.with_name(f"{DVC_FILE}.edited")
         path.replace(aside)
         print(f"note: {path} was changed by hand and is made anew; the changes are in {aside.name}", flush=True)
@@ -177,5 +176,5 @@ def _write_dvc_yaml(root: Path) -> None:
 
 
 def _write_if_changed(path: Path, text: str) -> None:
-    if not (path.is_file() and path.read_text(encoding="utf-8") == text):
+    if text_in(path) != text:
         write_text(path, text)

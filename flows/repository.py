@@ -50,7 +50,9 @@ def _init_git(root: Path) -> bool:
     """Whether the project is in a git repository, its own or a surrounding one; makes one where git is there."""
     if shutil.which("git") is None:
         return False
-    if (root / ".git").exists() or (_git(root, "rev-parse", "--git-dir") and not _git(root, "check-ignore", "-q", "dvc.yaml")):
+    if (root / ".git").exists() or (
+        _git(root, "rev-parse", "--git-dir") and not _git(root, "check-ignore", "-q", "dvc.yaml")
+    ):
         return True
     # No template: hooks of others have no place in a project.
     return _git(root, "init", "--quiet", "--template=")

@@ -16,7 +16,7 @@ from pathlib import Path
 import httpx
 
 from falco_core.errors import FalcoError, first_line
-from falco_core.files import make_private, write_text
+from falco_core.files import make_private, text_in, write_text
 
 HOME = ".falco/prefect"
 SLOW = 20.0
@@ -79,7 +79,7 @@ def set_apart(root: Path) -> None:
     # A project that somebody handed over may have others, and a log's configuration can call any code.
     (home / "logging.yml").unlink(missing_ok=True)
     profiles = home / "profiles.toml"
-    if not profiles.is_file() or profiles.read_text("utf-8", "replace") != _PROFILE:
+    if text_in(profiles) != _PROFILE:
         write_text(profiles, _PROFILE)
     os.environ |= {"PREFECT_HOME": str(home), "PREFECT_PROFILES_PATH": str(profiles)}
     for name in ("NO_PROXY", "no_proxy"):

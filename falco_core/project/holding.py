@@ -77,7 +77,7 @@ def _read(file: IO[str]) -> dict[str, object]:
     file.seek(0)
     try:
         holder = json.load(file)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return holder if isinstance(holder, dict) else {}
 

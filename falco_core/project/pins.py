@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import yaml
 
 from falco_core.errors import ProjectError
-from falco_core.files import write_text
+from falco_core.files import text_in, write_text
 from falco_core.project.folder import Project, network_pin
 from falco_core.project.stages import STAGES, Stage
 from falco_core.strict_yaml import RefusedYaml, read_yaml
@@ -56,7 +56,7 @@ def _write(project: Project, failures: Mapping[str, str]) -> None:
         elif _plain(before.get(stage, "")) == pin:
             now[stage] = before[stage]
     path, text = project.root / PINS_FILE, _HEADER + yaml.safe_dump(now, sort_keys=False)
-    if not path.is_file() or path.read_text(encoding="utf-8") != text:
+    if text_in(path) != text:
         write_text(path, text)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from falco_core.errors import ProjectError
-from falco_core.files import make_private, write_text
+from falco_core.files import make_private, text_in, write_text
 from falco_core.photos.folder import PassedOver
 
 OWN_FOLDER = ".falco"
@@ -42,7 +42,7 @@ def write_ignores(root: Path, photos: Path, passed_over: Iterable[PassedOver]) -
 
     photos: their folder; passed_over: what lies in it beside them.
     """
-    own = [f"/{photos.relative_to(root).as_posix()}/"] if photos.is_relative_to(root) else []
+    own = [f"/{_pattern(photos.relative_to(root).as_posix())}/"] if photos.is_relative_to(root) else []
     _write_gitignore(root / ".gitignore", own)
     # Photos inside the project are seen through the link only: a dvc.yaml among them is nobody's.
     _write_block(root / ".dvcignore", "# Made by falco.\n", own)
@@ -74,9 +74,11 @@ def check_link(root: Path, photos: Path) -> None:
 
 def _write_gitignore(path: Path, own: list[str]) -> None:
     """A file of ours lets nothing through but a few text files; one of somebody else's gets our folders added."""
-    text = path.read_text(encoding="utf-8") if path.is_file() else _MARK
-    if text.startswith(_MARK):
+    text = text_in(path)
+    if not text or (text.startswith(_MARK) and _ALL_BUT not in text):
         write_text(path, _MARK + _ALL_BUT)
+    elif text.startswith(_MARK):
+        return
     else:
         folders = [f"/{name}/" for name in ("data", "reports", "release", OWN_FOLDER)]
         _write_block(path, _MARK, [*folders, "/.dvc/cache/", "/.dvc/tmp/", "/.dvc/config.local", "shown.png", *own])
@@ -84,7 +86,7 @@ def _write_gitignore(path: Path, own: list[str]) -> None:
 
 def _write_block(path: Path, mark: str, lines: list[str]) -> None:
     """Add to a file the lines that it lacks."""
-    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    text = text_in(path)
     there = set(text.splitlines())
     if missing := [line for line in lines if line not in there]:
         before = text if not text or text.endswith("\n") else text + "\n"
