@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from falco_core.errors import printable
 from falco_core.judges.gate import reservations
@@ -20,20 +19,13 @@ MOST_NAMED = 10
 """Withheld photos of one reason that are named; the table names all."""
 
 
-@dataclass(frozen=True)
-class Summary:
-    """The closing lines of a run."""
-
-    released: int
-    """Photos in the release, or that would be there if the gate were open."""
-    lines: tuple[str, ...]
-
-    def __str__(self) -> str:
-        return "\n".join(printable(line) for line in self.lines)
+def released_photos(project: Project) -> int:
+    """How many photos may be released."""
+    return read_metrics(project).photos.released
 
 
-def summarize(project: Project, *, released: bool) -> Summary:
-    """What became of the photos; `released`: the gate was open."""
+def summarize(project: Project, *, released: bool) -> str:
+    """The closing lines of a run; `released`: the gate was open."""
     metrics = read_metrics(project)
     photos = metrics.photos
     done = "released" if released else "could be released, but the gate is closed"
@@ -53,7 +45,7 @@ def summarize(project: Project, *, released: bool) -> Summary:
         f"report:        {project.path(REPORT)}  (private: shows originals)",
         f"every photo:   {project.path(OUTCOMES)}  (private: names photos)",
     ]
-    return Summary(photos.released, tuple(lines))
+    return "\n".join(map(printable, lines))
 
 
 def withheld_lines(rows: Iterable[Withheld], table: str) -> Iterator[str]:
