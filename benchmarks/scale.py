@@ -75,8 +75,8 @@ def _write_photo(folder: Path, number: int) -> None:
 
 def _call_this_benchmark(root: Path) -> None:
     text = (root / "dvc.yaml").read_text()
-    assert text.count("falco stage") == len(STAGES)
-    (root / "dvc.yaml").write_text(text.replace("falco stage", f"{sys.executable} -m benchmarks.scale stage"))
+    assert text.count("python -m flows.stage") == len(STAGES)
+    (root / "dvc.yaml").write_text(text.replace("python -m flows.stage", f"{sys.executable} -m benchmarks.scale stage"))
 
 
 def _run(project: Project, run: str, photos: int) -> Iterator[StageCost]:

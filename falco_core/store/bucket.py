@@ -89,7 +89,7 @@ def read_bucket(
                 if not set(ids).isdisjoint(there):
                     found = _checked(parquet.read_row_group(group, columns=columns), records)
                     yield from (item for item in found if item.id in ids)
-    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError, OverflowError) as error:
+    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
         raise StoreError(f"not a bucket: {' '.join(str(error).split())[:160]}") from None
 
 
