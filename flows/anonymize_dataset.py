@@ -15,7 +15,9 @@ from falco_core.project.stages import STAGES
 from flows.children import child
 from flows.progress import BATCH, show
 
-_EXITED = re.compile(r"exited with (\d+)")
+_EXITED = re.compile(r"exited with (-?\d+)")
+_KILLED = ("-9", "137")
+_OUT_OF_MEMORY = "it was killed, most likely for want of memory: close other programs, or lower the batch sizes"
 
 
 class StageFailed(FalcoError):
@@ -69,16 +71,19 @@ def dvc_repro(project: Path, stage: str) -> Iterator[str]:
             lines.append(line.rstrip())
             yield lines[-1]
     if process.returncode:
-        raise _failure(stage, lines)
+        raise failure(stage, lines)
 
 
-def _failure(stage: str, lines: list[str]) -> StageFailed:
+def failure(stage: str, lines: list[str]) -> StageFailed:
+    """What a stage (or DVC) said last, and the code that it ended with."""
     own = [line for line in lines if line.startswith("falco: ")]
     said = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")]
     message = own[-1].removeprefix("falco: ") if own else "; ".join(said or lines[-3:]) or "DVC said nothing"
-    codes = [int(found[1]) for line in lines for found in _EXITED.finditer(line)]
+    code = next((found[1] for line in reversed(lines) for found in _EXITED.finditer(line)), "")
+    if code in _KILLED:
+        return StageFailed(stage, _OUT_OF_MEMORY)
     # 127: the shell found no `falco`; whatever is no code of falco's own is taken for 2.
-    return StageFailed(stage, one_line(message), codes[-1] if codes and codes[-1] in (1, 2, 3) else 2)
+    return StageFailed(stage, one_line(message), int(code) if code in ("1", "2", "3") else 2)
 
 
 def _environment() -> dict[str, str]:
