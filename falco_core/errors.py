@@ -2,6 +2,28 @@
 
 from falco_core.reasons import Reason
 
+MOST_SHOWN = 120
+"""Characters of a wrong value that an error repeats."""
+
+
+def one_line(text: str) -> str:
+    """Text of others (names of files, foreign messages) as part of one line of ours.
+
+    Runs of white space become a blank, the rest as `printable` has it.
+    """
+    return printable(" ".join(text.split()))
+
+
+def printable(text: str) -> str:
+    """A text whose characters that are not printable, line ends and a terminal's commands among them, are `?`."""
+    return "".join(character if character.isprintable() else "?" for character in text)
+
+
+def shown(value: object) -> str:
+    """A value that is not what it should be, as part of a line: the beginning of a long one."""
+    text = one_line(value if isinstance(value, str) else repr(value))
+    return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}…"
+
 
 def first_line(error: Exception) -> str:
     """What a foreign exception says first, short enough to be part of one of our lines."""
@@ -10,7 +32,14 @@ def first_line(error: Exception) -> str:
 
 
 class FalcoError(Exception):
-    """Something the user can mend; the command line prints the message alone and exits with status 2."""
+    """Something the user can mend; the command line prints the message alone and exits with `exit_code`."""
+
+    exit_code = 2
+
+    @property
+    def line(self) -> str:
+        """What a user is told."""
+        return str(self)
 
 
 class ParamsError(FalcoError):
@@ -39,6 +68,14 @@ class JudgeError(FalcoError):
 
 class GateError(FalcoError):
     """The validated dataset is outside the limits of params.gate, so nothing is released."""
+
+    exit_code = 3
+
+
+class NothingReleased(FalcoError):
+    """The run is done, and not one photo may be released."""
+
+    exit_code = 3
 
 
 class UnreadablePhoto(FalcoError):

@@ -1,5 +1,7 @@
 """Why a photo is withheld, and why a face is concealed: closed lists of codes, used in every table and message."""
 
+import errno
+from datetime import UTC, datetime
 from enum import StrEnum
 
 
@@ -60,9 +62,26 @@ class Treatment(StrEnum):
     """By one colour: a mosaic was still recognised."""
 
 
+_NO_MEMORY = ("allocate", "bad_alloc", "out of memory", "insufficient memory")
+"""How PyTorch, OpenCV and onnxruntime say it: as plain RuntimeErrors, on a CPU."""
+_NOT_THE_PHOTOS = frozenset(
+    {errno.ENOMEM, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EMFILE, errno.ENFILE}
+)
+
+
 def failure_of(error: Exception) -> str:
-    """What broke on one photo, in one line; too little memory is no fault of the photo and is raised again."""
+    """What broke on one photo, in one line.
+
+    Too little memory, a full disk or too many open files are no fault of the photo's and are raised again.
+    """
     # PyTorch's own class is told by its name: this module is imported before anything heavy is.
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         raise error
-    return " ".join(f"{type(error).__name__}: {error}".split())
+    if isinstance(error, OSError) and error.errno in _NOT_THE_PHOTOS:
+        raise error
+    said = str(error).lower()
+    if not isinstance(error, OSError) and any(words in said for words in _NO_MEMORY):
+        raise MemoryError(f"too little memory: {' '.join(str(error).split())[:160]}") from error
+    when = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    # The time makes a second failure another one, so that whoever reads of it (and DVC) sees that it was tried again.
+    return " ".join(f"{type(error).__name__}: {error} ({when})".split())

@@ -1,6 +1,7 @@
 """Forgetting photos: nothing that was made of them stays in a project."""
 
 import logging
+import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +12,7 @@ from dvc.repo import Repo
 from falco_core.errors import ProjectError
 from falco_core.photos.folder import list_photos
 from falco_core.project.folder import Project
-from flows.project import DVC_STATE
+from flows.repository import DVC_STATE
 
 
 def photos_to_forget(project: Project, photos: Sequence[Path]) -> list[Path]:
@@ -19,7 +20,9 @@ def photos_to_forget(project: Project, photos: Sequence[Path]) -> list[Path]:
     folder = project.photos.resolve()
     found = []
     for photo in photos:
-        inside = [path for path in (photo.absolute(), folder / photo) if path.is_relative_to(folder)]
+        # Not resolved: a photo may be a link. But `..` counts as what it means.
+        places = (Path(os.path.normpath(place)) for place in (photo.absolute(), folder / photo))
+        inside = [path for path in places if path.is_relative_to(folder) and path != folder]
         if not inside:
             raise ProjectError(f"{photo} is not in the photo folder {folder}")
         found.append(inside[0])

@@ -1,33 +1,51 @@
-"""Making a project folder: params.yaml, dvc.yaml, pins.yaml and a DVC repository."""
+"""Making a project folder: params.yaml, dvc.yaml, pins.yaml, what keeps it private, and a DVC repository."""
 
 import hashlib
-import logging
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import yaml
-from dvc.exceptions import DvcException
-from dvc.repo import Repo
+from ruamel.yaml.comments import CommentedMap
 
 from falco_core.errors import BundleError, ProjectError
+from falco_core.files import PRIVATE, text_in, write_text
+from falco_core.photos.folder import PassedOver, list_photos
 from falco_core.project.document import add_missing, open_document, set_value, text_of
 from falco_core.project.folder import PARAMS_FILE, Project
+from falco_core.project.holding import check_dvc, holding
 from falco_core.project.params import parse_params
 from falco_core.project.pins import PINS_FILE, write_pins
-from falco_core.project.places import DVC_FILE, check_places
-from falco_core.project.stages import STAGES, Stage
+from falco_core.project.places import DVC_FILE, check_any, check_places
+from falco_core.project.private import check_folders, link_photos, make_folders_private, write_ignores
+from falco_core.project.stages import PUBLIC, STAGES, Stage
+from falco_core.project.standing import check_release, restore_release
 from falco_core.project.upgrade import drop_left_overs, upgrade
+from falco_core.strict_yaml import RefusedYaml, load_yaml
+from flows.repository import init_repository
 
 VERIFIED = ".falco/bundle_verified"
-DVC_STATE = ".falco/dvc"
+DVC_WRITTEN = ".falco/dvc.yaml.written"
+"""dvc.yaml as falco wrote it last: tells what somebody changed by hand."""
 _DVC_HEADER = "# Made by `falco init` from falco_core/project/stages.py. Do not edit: change params.yaml instead.\n"
 
 
-def init_project(root: Path, *, photos: Path | None, changes: dict[str, Any] | None = None) -> Project:
-    """Make `root` a falco project, or bring an existing one up to date; params.yaml keeps its values and comments.
+@dataclass(frozen=True)
+class Plan:
+    """What a project will be: nothing of it is written yet."""
 
-    photos: the folder of photos (kept as it is if None); changes: dotted keys of params.yaml and new values. What
-    cannot work is said before anything is written.
+    project: Project
+    document: CommentedMap
+    said: str | None
+    photos: Sequence[PurePosixPath]
+    passed_over: Sequence[PassedOver]
+
+
+def plan_project(root: Path, *, photos: Path | None, changes: dict[str, Any] | None = None) -> Plan:
+    """Everything that can be said against a project before anything is written or started; raises FalcoError.
+
+    photos: the folder of photos (kept as it is if None); changes: dotted keys of params.yaml and new values.
     """
     root = root.resolve()
     document = open_document(root / PARAMS_FILE)
@@ -35,20 +53,62 @@ def init_project(root: Path, *, photos: Path | None, changes: dict[str, Any] | N
     wanted = {"input.photos": str(photos.resolve())} if photos is not None else {}
     for key, value in {**wanted, **(changes or {})}.items():
         set_value(document, key.split("."), value, key)
-    params = parse_params(yaml.safe_load(text_of(document)), source=str(root / PARAMS_FILE))
+    params = parse_params(_plain(document, root / PARAMS_FILE), source=str(root / PARAMS_FILE))
     project = Project(root, params)
     _ = project.pairing_space
     check_places(project)
+    check_folders(root)
+    project.check_store()
+    check_release(root)
+    if said is None and not _is_ours(root / DVC_FILE):
+        raise ProjectError(f"{root / DVC_FILE} is not falco's: choose another project folder")
     add_missing(document, params.model_dump(mode="json", by_alias=True))
-    root.mkdir(parents=True, exist_ok=True)
-    if said is not None:
+    found, passed_over = list_photos(project.photos)
+    return Plan(project, document, said, found, passed_over)
+
+
+def init_project(root: Path, *, photos: Path | None, changes: dict[str, Any] | None = None) -> Project:
+    """Make `root` a falco project, or bring an existing one up to date; params.yaml keeps its values and comments.
+
+    photos and changes as of `plan_project`, which says what cannot work before anything is written. Raises
+    ProjectError if somebody else is at work on the project.
+    """
+    plan_project(root, photos=photos, changes=changes)
+    make_root(root)
+    with holding(root.resolve()):
+        check_dvc(root.resolve())
+        plan = plan_project(root, photos=photos, changes=changes)
+        write_project(plan)
+    return plan.project
+
+
+def make_root(root: Path) -> None:
+    """Make the project folder, for its owner alone; one that is there stays as it is."""
+    if not root.exists():
+        root.mkdir(mode=PRIVATE, parents=True)
+
+
+def write_project(plan: Plan) -> None:
+    """Write what was planned; whoever calls holds the project."""
+    project = plan.project
+    root = project.root
+    if plan.said is not None:
         drop_left_overs(root)
-        print(said, flush=True)
-    _write_if_changed(root / PARAMS_FILE, text_of(document))
-    _write_if_changed(root / DVC_FILE, dvc_yaml())
+        print(plan.said, flush=True)
+    make_folders_private(root)
+    write_ignores(root, project.photos.resolve(), plan.passed_over)
+    link_photos(root, project.photos)
+    _write_if_changed(root / PARAMS_FILE, text_of(plan.document))
+    _write_dvc_yaml(root)
     write_pins(project)
-    _init_dvc(root)
-    return project
+    restore_release(root)
+    init_repository(root)
+    make_folders_private(root)
+
+
+def check_photos(plan: Plan) -> None:
+    """Raise ProjectError if there is no photo."""
+    check_any(plan.project.photos, plan.photos, plan.passed_over)
 
 
 def check_bundle(project: Project) -> None:
@@ -60,7 +120,7 @@ def check_bundle(project: Project) -> None:
 
     state = hashlib.sha256(project.spec.model_dump_json().encode()).hexdigest()
     seen = project.root / VERIFIED
-    if seen.is_file() and seen.read_text(encoding="utf-8") == state:
+    if text_in(seen) == state:
         return
     for check in verify_bundle(project.bundle_source):
         if not check.ok:
@@ -79,37 +139,42 @@ def dvc_yaml() -> str:
 
 
 def _dvc_stage(stage: Stage) -> dict[str, Any]:
-    entry: dict[str, Any] = {"cmd": f"python -m flows.stage {stage.name}"}
+    # The installed command: `python -m` would put the project folder first on the path, and run what lies there.
+    entry: dict[str, Any] = {"cmd": f"falco stage {stage.name}"}
     if stage.reads:
         entry["deps"] = list(stage.reads)
-    entry["params"] = ["bundle", *stage.params, {PINS_FILE: [stage.name]}]
+    entry["params"] = [*stage.params, {PINS_FILE: [stage.name]}]
     if stage.writes:
-        entry["outs"] = list(stage.writes)
+        entry["outs"] = [name if name in PUBLIC else {name: {"push": False}} for name in stage.writes]
     if stage.metrics:
-        entry["metrics"] = list(stage.metrics)
+        entry["metrics"] = [{name: {"push": False}} for name in stage.metrics]
     return entry
 
 
-def _write_if_changed(path: Path, text: str) -> None:
-    if not (path.is_file() and path.read_text(encoding="utf-8") == text):
-        path.write_text(text, encoding="utf-8")
-
-
-def _init_dvc(root: Path) -> None:
-    logging.getLogger("dvc").setLevel(logging.WARNING)
+def _plain(document: CommentedMap, source: Path) -> Any:
+    """The document as plain values."""
     try:
-        repo = Repo(str(root)) if (root / ".dvc").is_dir() else Repo.init(str(root), no_scm=True)
-        with repo, repo.config.edit("repo") as config:
-            _set_options(config, core={"analytics": False, "autostage": False, "check_update": False})
-            # Whatever the user's own configuration says: one copy of everything where the file system can link.
-            _set_options(config, cache={"type": ["reflink", "hardlink", "copy"]})
-        with repo, repo.config.edit("local") as config:
-            # DVC remembers paths of photos, by default in a place that everybody can read.
-            _set_options(config, core={"site_cache_dir": str(root / DVC_STATE)})
-    except DvcException as error:
-        raise ProjectError(f"{root}: DVC cannot be set up here: {error}") from None
+        return load_yaml(text_of(document))
+    except RefusedYaml as error:
+        raise ProjectError(f"{source}: {error}") from None
 
 
-def _set_options(config: dict[str, Any], **sections: dict[str, Any]) -> None:
-    for name, options in sections.items():
-        config[name] = {**config.get(name, {}), **options}
+def _is_ours(path: Path) -> bool:
+    """Whether there is no pipeline, or one that falco made."""
+    return not path.exists() or text_in(path).startswith(_DVC_HEADER)
+
+
+def _write_dvc_yaml(root: Path) -> None:
+    """Write dvc.yaml anew; what somebody changed in it by hand is put aside, with a word, and never run."""
+    path, written, text = root / DVC_FILE, root / DVC_WRITTEN, dvc_yaml()
+    if path.is_file() and written.is_file() and text_in(path) not in (text, text_in(written)):
+        aside = path.with_name(f"{DVC_FILE}.edited")
+        path.replace(aside)
+        print(f"note: {path} was changed by hand and is made anew; the changes are in {aside.name}", flush=True)
+    _write_if_changed(path, text)
+    _write_if_changed(written, text)
+
+
+def _write_if_changed(path: Path, text: str) -> None:
+    if text_in(path) != text:
+        write_text(path, text)

@@ -1,61 +1,88 @@
-"""One stage, as dvc.yaml calls it: `python -m flows.stage NAME` in a project folder."""
+"""One stage, as dvc.yaml calls it: `falco stage NAME` in a project folder."""
 
-import argparse
 import importlib
-import sys
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
-from prefect import flow, unmapped
-from prefect.settings import PREFECT_API_URL
+from prefect import flow, task, unmapped
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from falco_core.errors import FalcoError
 from falco_core.project.folder import Project
+from falco_core.project.holding import holding
 from falco_core.project.pins import check_pins
-from falco_core.project.stages import STAGES, stage_named
+from falco_core.project.private import check_link
+from falco_core.project.stages import PHOTOS, RELEASE, stage_named
+from falco_core.project.standing import standing_release
 from falco_core.project.work import Entry
 from tasks.batches import BatchTask, Execute, StageReport, execute_here, progress_line
 
 
+class BatchFailed(Exception):
+    """What the server is told: the error itself may name photos."""
+
+    def __init__(self) -> None:
+        super().__init__("a batch failed: the project's own log says why")
+
+
 def run_stage(name: str, root: Path, execute: Execute) -> StageReport:
     """Run stage `name` of the project at `root`, its batches through `execute`."""
+    stage = stage_named(name)
     project = Project.open(root)
-    check_pins(project, stage_named(name))
-    project.share_store(stage_named(name))
-    report: StageReport = importlib.import_module(f"tasks.{name}").run(project, execute)
+    with holding(project.root), standing_release(project.root) if RELEASE in stage.writes else nullcontext():
+        check_pins(project, stage)
+        if PHOTOS in stage.reads:
+            check_link(project.root, project.photos)
+        project.share_store(stage)
+        report: StageReport = importlib.import_module(f"tasks.{name}").run(project, execute)
     return report
 
 
-# One batch at a time: on one machine every batch already uses all cores or the whole GPU.
-@flow(name="stage", flow_run_name="{name}", task_runner=ThreadPoolTaskRunner(max_workers=1))  # type: ignore[arg-type]
-def stage_flow(name: str, root: Path) -> str:
-    """Run one stage with each of its batches as a Prefect task run."""
-    return str(run_stage(name, root, _execute_mapped))
-
-
-def _execute_mapped(batch_task: BatchTask, project: Project, batches: Sequence[list[Entry[Any]]]) -> None:
-    futures = batch_task.map(unmapped(project), list(batches)) if batches else []
-    for number, future in enumerate(futures, start=1):
-        future.result()
-        print(progress_line(batch_task, number, len(batches)), flush=True)
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a stage: under a Prefect server if one is named (PREFECT_API_URL), else without one."""
-    parser = argparse.ArgumentParser(prog="python -m flows.stage", description=main.__doc__)
-    parser.add_argument("name", choices=[stage.name for stage in STAGES])
-    name = parser.parse_args(arguments).name
-    root = Path.cwd()
+def run_stage_by_itself(name: str, root: Path) -> str:
+    """Run a stage: with a task run for each batch where a Prefect server is named (PREFECT_API_URL), else plainly."""
+    if not os.environ.get("PREFECT_API_URL"):
+        return str(run_stage(name, root, execute_here))
+    errors: list[BaseException] = []
     try:
-        report = stage_flow(name, root) if PREFECT_API_URL.value() else run_stage(name, root, execute_here)
-    except FalcoError as error:
-        print(f"falco: {error}", file=sys.stderr)
-        return 2
-    print(report)
-    return 0
+        return stage_flow(name, root, errors)
+    except BatchFailed:
+        raise errors[0] from None
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+# One batch at a time: on one machine every batch already uses all cores or the whole GPU.
+@flow(
+    name="stage",
+    flow_run_name="{name}",
+    task_runner=ThreadPoolTaskRunner(max_workers=1),  # type: ignore[arg-type]
+    validate_parameters=False,
+)
+def stage_flow(name: str, root: Path, errors: list[BaseException]) -> str:
+    """Run one stage with each of its batches as a Prefect task run; what breaks is put into `errors`."""
+
+    def execute(batch_task: BatchTask, project: Project, batches: Sequence[list[Entry[Any]]]) -> None:
+        quiet = task(name=batch_task.name)(_quiet(batch_task.fn, errors))
+        futures = quiet.map(unmapped(project), list(batches)) if batches else []
+        for number, future in enumerate(futures, start=1):
+            future.result()
+            print(progress_line(batch_task, number, len(batches)), flush=True)
+
+    return str(_quiet(run_stage, errors)(name, Path(root), execute))
+
+
+def _quiet(function: Callable[..., Any], errors: list[BaseException]) -> Callable[..., Any]:
+    """The function, with an error that says nothing in place of each of its own, which are kept here."""
+
+    @wraps(function)
+    def quiet(*arguments: Any, **named: Any) -> Any:
+        try:
+            return function(*arguments, **named)
+        except BatchFailed:
+            raise
+        except Exception as error:
+            errors.append(error)
+        raise BatchFailed
+
+    return quiet

@@ -1,6 +1,7 @@
 """align: find every face of every photo, decide which of them the generator replaces, and crop them.
 
-in: photos    out: data/photos.parquet (PhotoFile), data/faces (AlignedPhoto, by photo)
+in: photos
+out: data/photos.parquet (PhotoFile), data/passed_over.parquet (PassedOver), data/faces (AlignedPhoto, by photo)
 """
 
 from collections import defaultdict
@@ -13,10 +14,11 @@ from falco_core.faces.find import finder_for
 from falco_core.faces.treatment import limits_of
 from falco_core.photos.codec import decode_photo
 from falco_core.photos.digests import photo_files, read_photo
-from falco_core.photos.folder import PHOTO_SUFFIXES, list_photos
+from falco_core.photos.folder import PHOTO_SUFFIXES, PassedOver, list_photos
 from falco_core.project.buckets import bucket_digits, buckets_of
+from falco_core.project.failures import check_failed_share
 from falco_core.project.folder import Project, best_device
-from falco_core.project.stages import FACES, PHOTO_FILES, stage_named
+from falco_core.project.stages import FACES, PASSED_OVER, PHOTO_FILES, stage_named
 from falco_core.project.work import Entry
 from falco_core.reasons import Reason, failure_of
 from falco_core.store.artifact import write_table
@@ -31,11 +33,12 @@ DIGESTS = ".falco/digests.parquet"
 
 def run(project: Project, execute: Execute) -> StageReport:
     """Find and crop what is not kept yet, then write the artifacts."""
-    photos, ignored = list_photos(project.photos)
+    photos, others = list_photos(project.photos)
     if not photos:
         raise ProjectError(f"no photos under {project.photos}: looked for {', '.join(sorted(PHOTO_SUFFIXES))}")
     files = photo_files(project.photos, [str(photo) for photo in photos], project.path(DIGESTS))
     write_table(project.path(PHOTO_FILES), files, PhotoFile)
+    write_table(project.path(PASSED_OVER), others, PassedOver)
     keys, digits = project.keys(STAGE), bucket_digits(len(files))
     planned: dict[str, dict[str, Entry[PhotoFile]]] = defaultdict(dict)
     for file in files:
@@ -43,7 +46,8 @@ def run(project: Project, execute: Execute) -> StageReport:
             planned[file.sha256[:digits]].setdefault(file.sha256, Entry(file.sha256, keys.of(file.sha256), file))
     buckets = buckets_of((file.sha256 for file in files if file.sha256), digits)
     done = KEYED.run(project, execute, buckets, lambda bucket: planned[bucket].values(), size=BATCH)
-    notes = (f"{len(ignored)} other files in the photo folder were left alone",) if ignored else ()
+    check_failed_share(project, STAGE, (item.row for item in project.artifact(FACES, AlignedPhoto).all()))
+    notes = (f"{len(others)} other files in the photo folder were passed over",) if others else ()
     return StageReport(STAGE.name, done.total, done.computed, notes)
 
 

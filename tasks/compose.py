@@ -18,6 +18,7 @@ from falco_core.judges.roles import KIND_JUDGE, Roles
 from falco_core.judges.seen import Seen, reference
 from falco_core.photos.codec import decode_photo
 from falco_core.photos.digests import read_photo
+from falco_core.project.failures import check_failed_share
 from falco_core.project.folder import Project
 from falco_core.project.stages import ANONYMIZED, COMPOSED, FACES, INVERSIONS, stage_named
 from falco_core.project.work import Entry
@@ -64,7 +65,9 @@ def run(project: Project, execute: Execute) -> StageReport:
             yield Entry(photo.id, keys.of(photo.id, roles.all, content), Work(bucket, paths[photo.id], spots, roles))
 
     done = KEYED.run(project, execute, faces.buckets, plan, size=BATCH)
-    released = sum(item.row.reason is None for item in project.artifact(COMPOSED, ComposedPhoto).all())
+    composed = project.artifact(COMPOSED, ComposedPhoto)
+    check_failed_share(project, STAGE, (item.row for item in composed.all()))
+    released = sum(item.row.reason is None for item in composed.all())
     return StageReport(STAGE.name, done.total, done.computed, (f"{released} photos may be released",))
 
 

@@ -1,6 +1,6 @@
-"""release: the gate, then the public folder, every file of it audited.
+"""release: the public folder, every file of it audited; the gate is asked once more, whatever its stage said.
 
-in: data/composed, reports/metrics.json, reports/outcomes.parquet
+in: data/composed, reports/metrics.json, reports/outcomes.parquet, reports/gate.json
 out: release (photos/ tree, manifest.json), data/released.parquet (ReleasedPhoto: photo -> name)
 """
 
@@ -12,13 +12,14 @@ from falco_core.errors import GateError, ProjectError
 from falco_core.judges import Metrics, violations
 from falco_core.judges.metrics import Photos
 from falco_core.project.folder import Project
-from falco_core.project.stages import COMPOSED, METRICS, OUTCOMES, RELEASE, RELEASED, RESULT_PARAMS, stage_named
+from falco_core.project.stages import COMPOSED, OUTCOMES, RELEASE, RELEASED, RESULT_PARAMS, stage_named
 from falco_core.release.manifest import Manifest
 from falco_core.release.names import opaque_name, project_secret
 from falco_core.release.writer import ReleaseFile, Written, write_release
 from falco_core.store.artifact import read_table, write_table
 from falco_core.store.rows import ComposedPhoto, PhotoOutcome, ReleasedPhoto
 from tasks.batches import Execute, StageReport
+from tasks.gate import read_metrics
 
 STAGE = stage_named("release")
 SECRET = ".falco/names_secret"
@@ -28,7 +29,7 @@ SECRET = ".falco/names_secret"
 def run(project: Project, execute: Execute) -> StageReport:
     """Open or close the gate; raises GateError, and then nothing is released."""
     del execute
-    metrics = Metrics.model_validate_json(project.path(METRICS).read_text(encoding="utf-8"))
+    metrics = read_metrics(project)
     if broken := violations(metrics, project.params.gate):
         raise GateError(f"the gate is closed, nothing is released: {'; '.join(broken)}")
     rows = [row for row in read_table(project.path(OUTCOMES), PhotoOutcome) if row.file is not None]

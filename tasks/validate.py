@@ -7,10 +7,12 @@ out: reports (metrics.json, withheld.parquet, outcomes.parquet, contact_sheets/,
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from falco_core.files import write_text
 from falco_core.judges.finished import FinishedFaces, near_others
 from falco_core.judges.measure import identity_of, released_checks
 from falco_core.judges.metrics import Judged, Metrics, Photos, Rate, faces_of, utility_of
 from falco_core.judges.roles import Roles
+from falco_core.project.failures import mark_failures
 from falco_core.project.folder import Project
 from falco_core.project.stages import (
     ANONYMIZED,
@@ -64,9 +66,10 @@ def run(project: Project, execute: Execute) -> StageReport:
     metrics = _metrics(project, rows, faces, roles)
     write_table(project.path(WITHHELD), withheld, Withheld)
     write_table(project.path(OUTCOMES), rows, PhotoOutcome)
-    project.path(METRICS).write_text(metrics.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    write_text(project.path(METRICS), metrics.model_dump_json(indent=2) + "\n")
     pages = _sheets(project, rows)
     write_report(project.path(REPORT), metrics=metrics, withheld=withheld, sheets=pages[:1])
+    mark_failures(project)
     return StageReport(STAGE.name, len(rows), len(rows))
 
 

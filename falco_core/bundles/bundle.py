@@ -14,7 +14,7 @@ from torch.overrides import TorchFunctionMode
 
 from falco_core.bundles.catalogue import bundle_folder, check_file, load_spec
 from falco_core.bundles.spec import BundleSpec, NetworkSpec
-from falco_core.errors import BundleError
+from falco_core.errors import BundleError, first_line
 from falco_core.networks.arcface import Recogniser
 from falco_core.networks.dino import Dino
 from falco_core.networks.e4e import Encoder
@@ -35,6 +35,9 @@ BUILDERS: dict[str, Callable[[Any], nn.Module]] = {
     "probe": Probe,
 }
 """The class of each network that bundle.yaml can name."""
+
+
+_FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
 @dataclass(frozen=True)
@@ -81,10 +84,14 @@ def load_network(name: str, network: NetworkSpec[Any], folder: Path, *, device: 
     path = folder / network.file
     try:
         weights = load_file(path)
-    except SafetensorError as error:
-        raise BundleError(f"{path} is not a safetensors file: {error}") from None
-    with Unfilled():
-        module: nn.Module = BUILDERS[name](network.config)
+    except (SafetensorError, OSError, ValueError, KeyError) as error:
+        raise BundleError(f"{path} is not a safetensors file: {first_line(error)}") from None
+    try:
+        with Unfilled():
+            module: nn.Module = BUILDERS[name](network.config)
+    # Sizes that do not fit together, or more than the memory: each of the libraries says so in a way of its own.
+    except Exception as error:
+        raise BundleError(f"{path.parent}: no {name} can be built of this configuration: {first_line(error)}") from None
     _check_weights(weights, module.state_dict(), path)
     weights = {key: tensor.float() if tensor.is_floating_point() else tensor for key, tensor in weights.items()}
     module.load_state_dict(weights, assign=True)
@@ -110,6 +117,10 @@ def _check_weights(weights: dict[str, Tensor], expected: dict[str, Tensor], path
     for key, tensor in weights.items():
         if tensor.shape != expected[key].shape:
             raise BundleError(f"{path}: {key} has shape {list(tensor.shape)}, not {list(expected[key].shape)}")
+        if tensor.is_floating_point() != expected[key].is_floating_point() or tensor.is_complex():
+            raise BundleError(f"{path}: {key} holds {tensor.dtype}, not {expected[key].dtype}")
+        if tensor.is_floating_point() and tensor.dtype not in _FLOATS:
+            raise BundleError(f"{path}: {key} holds {tensor.dtype}, which falco does not read")
         if not all_finite(tensor):
             raise BundleError(f"{path}: {key} holds numbers that are not finite")
 

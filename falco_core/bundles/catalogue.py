@@ -5,12 +5,12 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
 from platformdirs import user_data_path
 from pydantic import ValidationError
 
 from falco_core.bundles.spec import BundleSpec
-from falco_core.errors import BundleError
+from falco_core.errors import BundleError, one_line, shown
+from falco_core.strict_yaml import RefusedYaml, read_yaml
 
 SPEC_FILE = "bundle.yaml"
 SHIPPED = ("mini",)
@@ -30,15 +30,17 @@ def load_spec(name_or_folder: str | Path) -> BundleSpec:
     """Read and check a bundle's bundle.yaml; raises BundleError."""
     path = bundle_folder(name_or_folder) / SPEC_FILE
     try:
-        return BundleSpec.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        return BundleSpec.model_validate(read_yaml(path))
     except FileNotFoundError:
         raise BundleError(f"no bundle at {path.parent}: `falco models list` shows what there is") from None
-    except yaml.YAMLError as error:
-        raise BundleError(f"{path}: not readable as YAML: {' '.join(str(error).split())}") from None
+    except RefusedYaml as error:
+        raise BundleError(f"{path}: not readable as YAML: {error}") from None
+    except OSError as error:
+        raise BundleError(f"{path} cannot be read: {error.strerror}") from None
     except ValidationError as error:
         first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise BundleError(f"{path}: {key or 'bundle'}: {first['msg']}") from None
+        key = shown(".".join(str(part) for part in first["loc"]))
+        raise BundleError(f"{path}: {key or 'bundle'}: {one_line(first['msg'])}") from None
 
 
 def list_bundles() -> list[BundleEntry]:

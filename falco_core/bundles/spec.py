@@ -24,7 +24,7 @@ JudgeName = Literal["dlib", "sface", "rendered_heldout", "facenet_vggface2"]
 
 
 class _Record(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class NetworkSpec(_Record, Generic[Config]):

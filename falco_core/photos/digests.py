@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from falco_core.errors import ProjectError
+from falco_core.files import open_regular
 from falco_core.store.artifact import read_table, write_table
 from falco_core.store.rows import PhotoFile
 
@@ -42,7 +43,8 @@ def photo_files(root: Path, photos: Sequence[str], index: Path) -> list[PhotoFil
 def read_photo(root: Path, photo: str, sha256: str) -> bytes:
     """A photo's bytes; raises ProjectError if they are no longer those of `sha256`."""
     try:
-        data = (root / photo).read_bytes()
+        with open_regular(root / photo) as file:
+            data = file.read()
     except OSError:
         data = b""
     if hashlib.sha256(data).hexdigest() != sha256:
@@ -61,7 +63,7 @@ def _hashed(root: Path, photo: str, known: _Known | None) -> _Known:
         state = (root / photo).stat()
         if known is not None and (known.size, known.mtime_ns) == (state.st_size, state.st_mtime_ns):
             return known
-        with (root / photo).open("rb") as file:
+        with open_regular(root / photo) as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError:
         return _Known(photo, 0, 0, "")

@@ -8,21 +8,26 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import YAMLError
 
-from falco_core.errors import ProjectError
+from falco_core.errors import ProjectError, one_line
+from falco_core.strict_yaml import load_yaml, read_text
 
 _PARAMS_HEADER = "# Every parameter of falco: docs/params.md says what each does. Unknown keys are errors.\n"
 
 
 def open_document(path: Path) -> CommentedMap:
     """The user's params.yaml with its comments, or a new one."""
-    if not path.is_file():
+    if not path.exists():
         document = CommentedMap({"input": CommentedMap()})
         document.yaml_set_start_comment(_PARAMS_HEADER.strip("# \n"))
         return document
     try:
-        document = YAML().load(path.read_text(encoding="utf-8"))
-    except (YAMLError, UnicodeDecodeError) as error:
-        raise ProjectError(f"{path}: not readable as YAML: {' '.join(str(error).split())}") from None
+        text = read_text(path)
+        load_yaml(text)  # refuses what is more than plain values, before anything else reads it
+        document = YAML().load(text)
+    except (YAMLError, ValueError) as error:
+        raise ProjectError(f"{path}: not readable as YAML: {one_line(str(error))}") from None
+    except OSError as error:
+        raise ProjectError(f"{path} cannot be read: {error.strerror}") from None
     if not isinstance(document, CommentedMap):
         raise ProjectError(f"{path}: expected sections such as `align:`")
     return document

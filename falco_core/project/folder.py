@@ -72,9 +72,16 @@ class Project:
 
     def kept(self, stage: Stage, row_class: type[RowType], buckets: Collection[str]) -> KeptWork[RowType]:
         """The kept work of `stage`, divided into `buckets`."""
+        return KeptWork(self._store, stage.name, row_class, buckets)
+
+    def check_store(self) -> None:
+        """Raise ParamsError if `store.path` is no place that can be opened."""
+        KeptWork(self._store, "", object, ())
+
+    @property
+    def _store(self) -> str:
         url = self.params.store.path
-        local = url if "://" in url else str((self.root / url).resolve())
-        return KeptWork(local, stage.name, row_class, buckets)
+        return url if "://" in url else str((self.root / url).resolve())
 
     def artifact(self, folder: str, row_class: type[RowType]) -> Artifact[RowType]:
         """What a stage left in a folder of the stage table; raises ProjectError if it is missing."""

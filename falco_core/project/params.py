@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from falco_core.bundles.spec import JudgeName, judges_conflict
-from falco_core.errors import ParamsError
+from falco_core.errors import ParamsError, shown
+from falco_core.strict_yaml import RefusedYaml, read_yaml
 
 Unit = Annotated[float, Field(ge=0.0, le=1.0)]
 Cosine = Annotated[float, Field(ge=-1.0, le=1.0)]
@@ -164,6 +164,13 @@ class StoreParams(Section):
     """An fsspec path, relative to the project folder if local."""
 
 
+class RunParams(Section):
+    """How a run goes (changes no result)."""
+
+    max_failed_share: Unit = 0.1
+    """A stage in which more than one item and a larger share of them failed fails as a whole, to be tried again."""
+
+
 class Params(Section):
     """All of params.yaml."""
 
@@ -182,6 +189,7 @@ class Params(Section):
     gate: GateParams = GateParams()
     release: ReleaseParams = ReleaseParams()
     store: StoreParams = StoreParams()
+    run: RunParams = RunParams()
 
     def value(self, dotted: str) -> Any:
         """The value of a key such as `anonymize.margin`; raises KeyError."""
@@ -202,11 +210,13 @@ class Params(Section):
 def load_params(path: Path) -> Params:
     """Read and check `path`; raises ParamsError with one line that names the key."""
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = read_yaml(path)
     except FileNotFoundError:
         raise ParamsError(f"{path}: no such file; `falco run PHOTOS --out DIR` makes a project") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ParamsError(f"{path}: not readable as YAML: {' '.join(str(error).split())}") from None
+    except RefusedYaml as error:
+        raise ParamsError(f"{path}: not readable as YAML: {error}") from None
+    except OSError as error:
+        raise ParamsError(f"{path} cannot be read: {error.strerror}") from None
     return parse_params(content, source=str(path))
 
 
@@ -223,9 +233,9 @@ def parse_params(content: Any, *, source: str) -> Params:
 def describe(error: ValidationError) -> str:
     """The first problem of a pydantic error as `section.key: what is wrong (got value)`."""
     first = error.errors()[0]
-    key = ".".join(str(part) for part in first["loc"])
+    key = shown(".".join(str(part) for part in first["loc"]))
     if first["type"] == "extra_forbidden":
         return f"{key}: unknown key; remove it or correct its spelling"
     if first["type"] == "missing":
         return f"{key}: missing"
-    return f"{key}: {first['msg'][0].lower()}{first['msg'][1:]} (got {first['input']!r})"
+    return f"{key}: {first['msg'][0].lower()}{first['msg'][1:]} (got {shown(repr(first['input']))})"

@@ -1,15 +1,17 @@
 """Where photos and a project may lie."""
 
-import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from falco_core.errors import ProjectError
+from falco_core.photos.folder import PHOTO_SUFFIXES, PassedOver
 from falco_core.project.folder import Project
 from falco_core.project.stages import STAGES
 
 DVC_FILE = "dvc.yaml"
-OWN_FOLDERS = ("data", "reports", "release", ".falco", ".dvc")
-"""What falco and DVC write in a project folder, and may delete."""
+OWN_FOLDERS = ("data", "reports", "release", ".falco", ".dvc", ".git")
+"""What falco, DVC and git write in a project folder, and may delete."""
+MOST_NAMED = 5
 
 
 def check_places(project: Project) -> None:
@@ -20,22 +22,29 @@ def check_places(project: Project) -> None:
     for name in OWN_FOLDERS:
         if photos.is_relative_to(root / name):
             raise ProjectError(f"{photos} lies where falco writes: move the photos out of {root / name}")
+    for place in (root, *root.parents):
+        if place.exists() and not place.is_dir():
+            raise ProjectError(f"{place} is a file: choose another project folder")
     if not (root / DVC_FILE).is_file():
         for stage in STAGES:
             for artifact in (*stage.writes, *stage.metrics):
                 if (root / artifact).exists():
                     raise ProjectError(f"{root / artifact} is not falco's: choose another project folder")
-    _check_readable(photos)
 
 
-def _check_readable(photos: Path) -> None:
-    """What DVC or the tables would stumble over, named in one line."""
-    for path in photos.rglob("*"):
-        try:
-            str(path).encode()
-        except UnicodeEncodeError:
-            raise ProjectError(f"{str(path)!r}: this file name is not UTF-8: rename it") from None
-        if not path.exists():
-            raise ProjectError(f"{path} is a link to nothing: remove it")
-        if not os.access(path, os.R_OK):
-            raise ProjectError(f"{path} cannot be read: change its permissions or move it away")
+def check_any(photos: Path, found: Sequence[object], passed_over: Sequence[PassedOver]) -> None:
+    """Raise ProjectError if no photo was found, and say what was."""
+    if not found:
+        named = f"; passed over: {'; '.join(lines_of(passed_over))}" if passed_over else ""
+        raise ProjectError(f"no photos under {photos}: looked for {', '.join(sorted(PHOTO_SUFFIXES))}{named}")
+
+
+def lines_of(passed_over: Sequence[PassedOver]) -> list[str]:
+    """A line per cause: how many, and the first of them by name."""
+    by_cause: dict[str, list[str]] = {}
+    for other in passed_over:
+        by_cause.setdefault(other.cause, []).append(other.path)
+    return [
+        f"{len(paths)} × {cause} ({', '.join(paths[:MOST_NAMED])}{', …' if len(paths) > MOST_NAMED else ''})"
+        for cause, paths in sorted(by_cause.items())
+    ]

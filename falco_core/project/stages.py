@@ -21,8 +21,10 @@ class Stage:
     metrics: tuple[str, ...] = ()
 
 
-PHOTOS = "${input.photos}"
+PHOTOS = ".falco/photos"
+"""A link to the photo folder: see `project.private`."""
 PHOTO_FILES = "data/photos.parquet"
+PASSED_OVER = "data/passed_over.parquet"
 FACES = "data/faces"
 INVERSIONS = "data/inversions"
 FAKES = "data/fakes"
@@ -34,6 +36,7 @@ WITHHELD = "reports/withheld.parquet"
 OUTCOMES = "reports/outcomes.parquet"
 SHEETS = "reports/contact_sheets"
 REPORT = "reports/report.html"
+GATE = "reports/gate.json"
 RELEASE = "release"
 RELEASED = "data/released.parquet"
 
@@ -46,7 +49,7 @@ _MAKING: tuple[Stage, ...] = (
         name="align",
         version=4,
         reads=(PHOTOS,),
-        writes=(PHOTO_FILES, FACES),
+        writes=(PHOTO_FILES, PASSED_OVER, FACES),
         params=(*_FINDING, "align.smallest_replaced", "align.most_turned", "align.most_covered"),
     ),
     Stage(
@@ -115,18 +118,27 @@ _MAKING: tuple[Stage, ...] = (
 RESULT_PARAMS = tuple(sorted({key for stage in _MAKING for key in stage.params}))
 """Every parameter that the photos or the metrics depend on."""
 
+PUBLIC = (RELEASE,)
+"""The only outputs that may leave the house: DVC pushes no others."""
+
+_GATE = (
+    "gate.max_reidentification_rate",
+    "gate.allow_unknown",
+    "gate.min_detection_rate",
+    "gate.max_withheld_rate",
+)
+
 STAGES: tuple[Stage, ...] = (
     *_MAKING,
+    # A stage of its own: DVC empties a stage's outputs before it runs, and a closed gate must leave the last release.
+    Stage(name="gate", version=1, reads=(METRICS,), writes=(GATE,), params=_GATE),
     Stage(
         name="release",
         version=5,
-        reads=(COMPOSED, METRICS, OUTCOMES),
+        reads=(COMPOSED, METRICS, OUTCOMES, GATE),
         writes=(RELEASE, RELEASED),
         params=(
-            "gate.max_reidentification_rate",
-            "gate.allow_unknown",
-            "gate.min_detection_rate",
-            "gate.max_withheld_rate",
+            *_GATE,
             "release.names",
             # The manifest says with which parameters and networks the release was made.
             *RESULT_PARAMS,

@@ -6,6 +6,7 @@ from html import escape
 from pathlib import Path
 from string import Template
 
+from falco_core.files import write_text
 from falco_core.judges.identity import headline as identity_headline
 from falco_core.judges.metrics import IdentityRecord, Mean, Metrics, Rate
 from falco_core.store.rows import Withheld
@@ -45,7 +46,7 @@ def write_report(path: Path, *, metrics: Metrics, withheld: Sequence[Withheld], 
             f'<img alt="pairs of photos before and after" src="data:image/png;base64,{image}">' for image in images
         ),
     )
-    path.write_text(page, encoding="utf-8")
+    write_text(path, page)
 
 
 def headline(metrics: Metrics) -> list[tuple[str, str]]:

@@ -9,14 +9,18 @@ from typing import Generic, TypeVar
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from falco_core.errors import ProjectError, StoreError
-from falco_core.store.bucket import Kept, count_rows, encode_bucket, read_bucket
+from falco_core.errors import ProjectError, StoreError, one_line
+from falco_core.files import open_regular
+from falco_core.store.bucket import Kept, check_size, count_rows, encode_bucket, read_bucket
 from falco_core.store.kept import SUFFIX
 from falco_core.store.records import records_of
 
 RowType = TypeVar("RowType")
 TABLE_ROWS = 4096
 """Rows of a table that are in memory at once when it is written or read."""
+
+
+_UNREADABLE = (pa.ArrowException, OSError, ValueError, KeyError, TypeError, OverflowError)
 
 
 class Artifact(Generic[RowType]):
@@ -63,12 +67,12 @@ class Artifact(Generic[RowType]):
         """The sound items, and how many there should be."""
         path = self._path(bucket)
         try:
-            with path.open("rb") as file:
+            with open_regular(path) as file:
                 items = list(read_bucket(file, self._row_class, heavy=heavy, ids=ids))
                 return items, count_rows(file) if ids is None else len(set(ids))
         except FileNotFoundError:
             raise ProjectError(f"{path} is missing: run the stage that makes it (`dvc repro`)") from None
-        except StoreError as error:
+        except (StoreError, OSError) as error:
             raise ProjectError(f"{path}: {error}: delete it and run again (`dvc repro`)") from None
 
     def _damaged(self, bucket: str) -> ProjectError:
@@ -102,12 +106,13 @@ def read_table(path: Path, row_class: type[RowType]) -> Iterator[RowType]:
     """The rows of a table; raises ProjectError if it is missing, damaged, or of another version of falco."""
     records = records_of(row_class)
     try:
-        with pq.ParquetFile(path) as parquet:
+        with open_regular(path) as file, pq.ParquetFile(file) as parquet:
+            check_size(parquet)
             for batch in parquet.iter_batches(TABLE_ROWS):
                 yield from records.rows(pa.Table.from_batches([batch]))
     except FileNotFoundError:
         raise ProjectError(f"{path} is missing: run the stage that makes it (`dvc repro`)") from None
-    except StoreError:
-        raise ProjectError(f"{path} was written by another version of falco: run `dvc repro --force`") from None
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise ProjectError(f"{path} cannot be read: {' '.join(str(error).split())[:160]}") from None
+    except StoreError as error:
+        raise ProjectError(f"{path} is not what this version of falco writes ({error}): `dvc repro --force`") from None
+    except _UNREADABLE as error:
+        raise ProjectError(f"{path} cannot be read: {one_line(str(error))[:160]}: `dvc repro --force`") from None

@@ -26,6 +26,10 @@ _DIGEST_OF = "digest:"
 GROUP_BYTES = 8 * 2**20
 GROUP_ROWS = 128
 """A row group, the least that is read at once, ends at either."""
+MOST_ROWS = 2**24
+MOST_GROUP_BYTES = 2**31
+"""Of a row group: a few bytes can say that they are billions. Tables have groups of `artifact.TABLE_ROWS` rows, a
+bucket's group may hold one large photo."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +77,7 @@ def read_bucket(
     records = records_of(row_class)
     try:
         parquet = pq.ParquetFile(file)
+        check_size(parquet)
         if not parquet.metadata.num_rows:
             return
         columns = _columns_to_read(parquet.schema_arrow, records, heavy)
@@ -87,6 +92,15 @@ def read_bucket(
                     yield from _checked(table.filter(pa.array(wanted)), records)
     except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
         raise StoreError(f"not a bucket: {' '.join(str(error).split())[:160]}") from None
+
+
+def check_size(parquet: pq.ParquetFile) -> None:
+    """Raise StoreError if a file says that it unfolds into more than falco ever writes: none of it is read then."""
+    for number in range(parquet.num_row_groups):
+        # What columns say of themselves is not asked for: pyarrow ends the process where that is damaged.
+        group = parquet.metadata.row_group(number)
+        if not (0 <= group.num_rows <= MOST_ROWS and 0 <= group.total_byte_size <= MOST_GROUP_BYTES):
+            raise StoreError(f"its row group {number} is larger than any that falco writes")
 
 
 def count_rows(file: IO[bytes]) -> int:

@@ -13,13 +13,13 @@ import shutil
 from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 from uuid import uuid4
 
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
-from falco_core.errors import StoreError
+from falco_core.errors import ParamsError, StoreError, first_line
 from falco_core.store.bucket import Kept, count_rows, encode_bucket, read_bucket
 
 RowType = TypeVar("RowType")
@@ -27,11 +27,22 @@ SUFFIX = ".parquet"
 _LOOSE, _PARTIAL = "loose-", ".partial"
 
 
+def _opened(url: str) -> tuple[Any, str]:
+    """The file system of a store and the path in it; raises ParamsError."""
+    if "://" not in url:
+        return LocalFileSystem(), url
+    try:
+        files, root = fsspec.url_to_fs(url)
+    except (ValueError, ImportError, OSError, TypeError) as error:
+        raise ParamsError(f"store.path: {url} cannot be opened: {first_line(error)}") from None
+    return files, root
+
+
 class KeptWork(Generic[RowType]):
     """The items of one stage, divided into `buckets`."""
 
     def __init__(self, url: str, stage: str, row_class: type[RowType], buckets: Collection[str]) -> None:
-        self._files, root = fsspec.url_to_fs(url)
+        self._files, root = _opened(url)
         self._root = posixpath.join(root, stage)
         self._row_class = row_class
         self._buckets = frozenset(buckets)
@@ -139,7 +150,9 @@ class KeptWork(Generic[RowType]):
 
     def _paths(self) -> list[str]:
         self._files.invalidate_cache(self._root)
-        return list(self._files.ls(self._root, detail=False)) if self._files.isdir(self._root) else []
+        if not self._files.isdir(self._root):
+            return []
+        return [str(entry["name"]) for entry in self._files.ls(self._root, detail=True) if entry["type"] == "file"]
 
     def _write(self, name: str, items: Sequence[Kept[RowType]]) -> None:
         self._files.makedirs(self._root, exist_ok=True)
@@ -149,7 +162,7 @@ class KeptWork(Generic[RowType]):
         self._files.mv(partial, self._path(name))
 
     def _exists(self, bucket: str) -> bool:
-        return bool(self._files.exists(self._path(bucket)))
+        return bool(self._files.isfile(self._path(bucket)))
 
     def _path(self, name: str) -> str:
         return posixpath.join(self._root, f"{name}{SUFFIX}")

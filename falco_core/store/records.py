@@ -7,6 +7,7 @@ of its own, so that one can be read without the others.
 
 import dataclasses
 import json
+import re
 import types
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
@@ -29,6 +30,8 @@ _PLAIN: dict[type, pa.DataType] = {
     bool: pa.bool_(),
     bytes: pa.large_binary(),
 }
+_NUMBERS = re.compile(r"[<>|=]?[biuf][0-9]{1,2}")
+"""Types of arrays: plain numbers."""
 _ARRAY = "array:"
 """Before the name of an array in its column's name."""
 
@@ -91,7 +94,7 @@ class Records(Generic[RowType]):
                 data = b"".join(table.column(field.name).to_pylist())
                 try:
                     found[field.name.removeprefix(_ARRAY)] = np.frombuffer(data, dtype).reshape(-1, *shape)
-                except ValueError:
+                except (ValueError, OverflowError, TypeError):
                     raise StoreError(f"the column {field.name} is not what it says") from None
         return found
 
@@ -140,11 +143,12 @@ def _description(field: pa.Field) -> tuple[tuple[int, ...], np.dtype[Any]]:
     metadata = field.metadata or {}
     try:
         shape = tuple(int(side) for side in json.loads(metadata[b"shape"]))
-        dtype = np.dtype(metadata[b"dtype"].decode())
-    except (KeyError, TypeError, ValueError):
+        name = metadata[b"dtype"].decode()
+        dtype = np.dtype(name) if _NUMBERS.fullmatch(name) else None
+    except (KeyError, TypeError, ValueError, OverflowError, RecursionError):
         raise StoreError(f"the column {field.name} does not say what it holds") from None
-    if dtype.hasobject:
-        raise StoreError(f"the column {field.name} holds objects")
+    if dtype is None or any(side < 0 for side in shape):
+        raise StoreError(f"the column {field.name} holds no numbers")
     return shape, dtype
 
 

@@ -2,11 +2,21 @@
 
 from dataclasses import dataclass, field
 
+from falco_core.errors import StoreError, shown
 from falco_core.reasons import Cause, Reason, Treatment
 from falco_core.store.records import Arrays
 
 Points = tuple[float, ...]
 """x y of points or boxes, one after the other, photo pixels."""
+
+
+def check_inside(path: str) -> None:
+    """Raise StoreError unless a row's path stays in the folder that it is relative to.
+
+    Tables are data that others may have written: a row with another path is never made, neither read nor written.
+    """
+    if not path or path.startswith("/") or "\0" in path or ".." in path.split("/"):
+        raise StoreError(f"{shown(path)!r} is no path inside a folder")
 
 
 @dataclass(frozen=True)
@@ -15,6 +25,9 @@ class PhotoFile:
 
     photo: str
     sha256: str
+
+    def __post_init__(self) -> None:
+        check_inside(self.photo)
 
 
 @dataclass(frozen=True)
@@ -179,6 +192,9 @@ class Withheld:
     reason: Reason
     detail: str
 
+    def __post_init__(self) -> None:
+        check_inside(self.photo)
+
 
 @dataclass(frozen=True)
 class PhotoOutcome:
@@ -200,6 +216,11 @@ class PhotoOutcome:
     risk: float
     """0..1: how much it needs a human look (`report.risk`)."""
 
+    def __post_init__(self) -> None:
+        check_inside(self.photo)
+        if self.file is not None:
+            check_inside(self.file)
+
 
 @dataclass(frozen=True)
 class ReleasedPhoto:
@@ -211,3 +232,8 @@ class ReleasedPhoto:
     file_sha256: str
     findings: str
     """What the audit found in the file; empty: nothing but its picture and the mark."""
+
+    def __post_init__(self) -> None:
+        check_inside(self.photo)
+        if self.name is not None:
+            check_inside(self.name)

@@ -59,9 +59,18 @@ def forget(
     delete: Annotated[bool, typer.Option("--delete", help="Delete the photos themselves, too")] = False,
 ) -> None:
     """Make a new version without PHOTOS, and let nothing that was made of them stay in the project."""
-    from flows.forget import collect_garbage, forget_all, photos_to_forget
+    from falco_core.project.holding import holding
 
     opened = Project.open(project)
+    with holding(opened.root):
+        _forget(opened, photos, delete=delete)
+
+
+def _forget(opened: Project, photos: list[Path], *, delete: bool) -> None:
+    from falco_core.project.standing import check_release, drop_standing
+    from flows.forget import collect_garbage, forget_all, photos_to_forget
+
+    check_release(opened.root)
     chosen = photos_to_forget(opened, photos)
     there = [photo for photo in chosen if photo.exists()]
     if there and not delete:
@@ -70,10 +79,11 @@ def forget(
         photo.unlink()
     # Whatever becomes of the run: the old release shows them.
     shutil.rmtree(opened.path(RELEASE), ignore_errors=True)
+    drop_standing(opened.root)
     if forget_all(opened):
         print("no photo is left: the project holds nothing any more")
         return
-    from flows.commands.run import run_project
+    from flows.commands.running import run_project
 
     try:
         run_project(opened.root, None, {})
@@ -84,6 +94,9 @@ def forget(
 
 def gc(project: InProject = Path("falco-project")) -> None:
     """Drop all that the project's present state does not need: work and versions of before."""
+    from falco_core.project.holding import holding
     from flows.forget import collect_garbage
 
-    print(f"{collect_garbage(Project.open(project)) / 2**20:.1f} MiB became free")
+    opened = Project.open(project)
+    with holding(opened.root):
+        print(f"{collect_garbage(opened) / 2**20:.1f} MiB became free")

@@ -1,11 +1,21 @@
 """The `falco` command."""
 
+import errno
+import os
 import sys
+import tempfile
+import traceback
+from pathlib import Path
 
 import typer
 
-from falco_core.errors import FalcoError
+from falco_core.errors import FalcoError, one_line
 from flows.commands import data, models, rendered, run
+from flows.interrupts import Interrupted, interruptible, leave
+
+MOST_SAID = 1200
+"""Characters of an error's line: a name or a message of others may be of any length."""
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Anonymize the faces of an image dataset, reproducibly."
@@ -26,9 +36,36 @@ def doctor() -> None:
 
 
 def main() -> None:
-    """Entry point: one line instead of a traceback for what a user can mend."""
+    """Entry point: one line instead of a traceback, and an exit code (README) that says what kind of end it was."""
     try:
-        app()
+        with interruptible():
+            app()
+    except Interrupted as error:
+        leave(error)
     except FalcoError as error:
-        print(f"falco: {error}", file=sys.stderr)
-        sys.exit(2)
+        _end(error.line, error.exit_code)
+    except BrokenPipeError:
+        # Whoever read the output has gone: so has whoever would read of it.
+        os._exit(141)
+    except MemoryError as error:
+        _end(f"{error or 'too little memory'}: close other programs, or lower the batch sizes in params.yaml", 2)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        what = "the disk takes no more, make room: " if error.errno in _FULL else ""
+        _end(f"{where}{what}{error.strerror or error}", 2)
+    except Exception as error:
+        _end(f"{type(error).__name__}, which nobody expected: {_written()} says where (private: it may name photos)", 1)
+
+
+def _end(message: str, code: int) -> None:
+    line = one_line(message)
+    print(f"falco: {line if len(line) <= MOST_SAID else line[:MOST_SAID] + '…'}", file=sys.stderr)
+    sys.exit(code)
+
+
+def _written() -> Path:
+    """The traceback in a file that only its owner can read."""
+    handle, path = tempfile.mkstemp(prefix="falco-", suffix=".log")
+    with os.fdopen(handle, "w", errors="replace") as file:
+        traceback.print_exc(file=file)
+    return Path(path)

@@ -1,14 +1,13 @@
 """`falco run`, `demo`, `init`, `stage`: projects and what is done in them."""
 
-import os
 import shutil
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-import yaml
 
-from falco_core.errors import FalcoError
+from falco_core.errors import FalcoError, shown
+from falco_core.strict_yaml import RefusedYaml, load_yaml
 
 Settings = Annotated[
     list[str] | None,
@@ -23,6 +22,8 @@ def run(
     settings: Settings = None,
 ) -> None:
     """Anonymize PHOTOS: the release is DIR/release, everything private stays in DIR/data and DIR/reports."""
+    from flows.commands.running import run_project
+
     if not photos.is_dir():
         raise FalcoError(f"{photos} is not a folder: name the folder that holds the photos")
     changes = _changes(settings) | ({"bundle": _bundle(bundle)} if bundle else {})
@@ -34,11 +35,16 @@ def demo(
     settings: Settings = None,
 ) -> None:
     """Anonymize the demo photos that come with falco (rendered people, nobody real)."""
+    from falco_core.project.holding import holding
     from falco_rendered.demo import demo_photos
+    from flows.commands.running import run_project
+    from flows.project import make_root
 
-    photos = out / "photos"
-    shutil.copytree(demo_photos(), photos, dirs_exist_ok=True)
-    run_project(out, photos, _changes(settings))
+    make_root(out.resolve())
+    with holding(out.resolve()):
+        photos = out / "photos"
+        shutil.copytree(demo_photos(), photos, dirs_exist_ok=True)
+        run_project(out, photos, _changes(settings))
 
 
 def init(
@@ -54,37 +60,24 @@ def init(
 
 
 def stage(
-    name: Annotated[str, typer.Argument(help="align, invert, sample, pair, anonymize, compose, validate, release")],
+    name: Annotated[
+        str, typer.Argument(help="align, invert, sample, pair, anonymize, compose, validate, gate, release")
+    ],
     project: Annotated[Path, typer.Option(help="Project folder")] = Path(),
 ) -> None:
-    """Run one stage by itself, without DVC (it reads what the stages before it left)."""
+    """Run one stage by itself, as dvc.yaml does (it reads what the stages before it left)."""
+    from falco_core.project.folder import Project
     from falco_core.project.stages import STAGES
-    from flows.stage import run_stage
-    from tasks.batches import execute_here
+    from flows.server import set_apart
 
     if name not in [each.name for each in STAGES]:
         raise FalcoError(f"no stage {name!r}: choose from {', '.join(each.name for each in STAGES)}")
-    print(run_stage(name, project.resolve(), execute_here))
+    root = Project.open(project).root
+    set_apart(root)
+    # Imports Prefect, which looks at its settings then.
+    from flows.stage import run_stage_by_itself
 
-
-def run_project(out: Path, photos: Path | None, changes: dict[str, Any]) -> None:
-    """Bring a project up to date and print its summary; photos: None for those it has."""
-    # Prefect's own log lines repeat what falco prints; a user who wants them sets the level.
-    os.environ.setdefault("PREFECT_LOGGING_LEVEL", "CRITICAL")
-    from flows.anonymize_dataset import StageFailed, anonymize_dataset
-    from flows.project import check_bundle, init_project
-    from flows.summary import summarize
-
-    project = init_project(out, photos=photos, changes=changes)
-    check_bundle(project)
-    try:
-        anonymize_dataset(project.root)
-    except StageFailed as error:
-        if error.stage == "release":
-            # The gate is closed: what was found out is worth reading all the same.
-            print(summarize(project, released=False))
-        raise
-    print(summarize(project, released=True))
+    print(run_stage_by_itself(name, root))
 
 
 def _bundle(name_or_folder: str) -> str:
@@ -98,6 +91,9 @@ def _changes(settings: list[str] | None) -> dict[str, Any]:
     for setting in settings or []:
         key, equals, value = setting.partition("=")
         if not equals:
-            raise FalcoError(f"--set {setting}: expected KEY=VALUE, such as anonymize.margin=0.3")
-        changes[key] = yaml.safe_load(value)
+            raise FalcoError(f"--set {shown(setting)}: expected KEY=VALUE, such as anonymize.margin=0.3")
+        try:
+            changes[key] = load_yaml(value)
+        except RefusedYaml as error:
+            raise FalcoError(f"--set {shown(setting)}: no value: {error}") from None
     return changes

@@ -21,7 +21,7 @@ KEPT, FORGOTTEN = "open_sky.png", "Straße & Café/büro am fenster.png"
 def project(run: Run, tmp_path: Path) -> Path:
     """A copy of the run and of its photos."""
     shutil.copytree(run.photos, tmp_path / "photos")
-    shutil.copytree(run.project, tmp_path / "project")
+    shutil.copytree(run.project, tmp_path / "project", symlinks=True)
     init_project(tmp_path / "project", photos=tmp_path / "photos")
     return tmp_path / "project"
 

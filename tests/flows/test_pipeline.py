@@ -104,7 +104,7 @@ def outcomes_of(project: Path) -> list[float]:
 
 
 def test_another_margin_reruns_anonymize_and_what_follows_and_both_are_reached(run: Run, tmp_path: Path) -> None:
-    project = Path(shutil.copytree(run.project, tmp_path / "project"))
+    project = Path(shutil.copytree(run.project, tmp_path / "project", symlinks=True))
     assert fmean(outcomes_of(project)) == pytest.approx(0.0, abs=0.05)
     changed = call("falco", "init", project, "-S", "anonymize.margin=0.5", cwd=tmp_path)
     assert changed.returncode == 0, changed.stderr

@@ -1,4 +1,5 @@
 import hashlib
+import os
 import shutil
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from falco_core.project.params import parse_params
 from falco_core.project.pins import pins
 from falco_core.project.stages import STAGES
 from flows.project import check_bundle, dvc_yaml, init_project
+from tests.flows.runs import call
 
 REPO = Path(__file__).parents[2]
 
@@ -26,7 +28,7 @@ def test_the_repositorys_own_pins_are_current() -> None:
 
 
 def test_every_stage_reads_only_what_an_earlier_one_writes() -> None:
-    written: set[str] = {"${input.photos}"}
+    written: set[str] = {".falco/photos"}
     for stage in STAGES:
         assert set(stage.reads) <= written, stage.name
         written |= {*stage.writes, *stage.metrics}
@@ -99,10 +101,122 @@ def test_a_folder_that_holds_somebodys_release_is_not_taken_over(tmp_path: Path,
         init_project(tmp_path / "work", photos=photos)
 
 
-def test_a_broken_link_is_named(tmp_path: Path, photos: Path) -> None:
-    (photos / "gone.jpg").symlink_to(tmp_path / "nothing.jpg")
-    with pytest.raises(ProjectError, match=r"gone\.jpg is a link to nothing"):
-        init_project(tmp_path / "project", photos=photos)
+def test_a_project_is_for_its_owner_alone_and_git_takes_text_that_tells_of_nobody(tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    photos = project / "family"
+    photos.mkdir(parents=True)
+    (photos / "anna.jpg").write_bytes(b"SECRET")
+    os.mkfifo(photos / "bertha.jpg")
+    (photos / "dvc.yaml").write_text("stages: [")
+    init_project(project, photos=photos)
+    for name in ("data/faces/a.parquet", "reports/report.html", "release/photos/anna.jpg", "shown.png", ".falco/x"):
+        (project / name).parent.mkdir(parents=True, exist_ok=True)
+        (project / name).write_text("SECRET")
+    for name in (".falco", ".dvc", "data", "reports"):
+        assert (project / name).stat().st_mode & 0o077 == 0, name
+    call("git", "add", ".", cwd=project)
+    staged = call("git", "ls-files", cwd=project).stdout.split()
+    assert staged == [
+        ".dvc/.gitignore",
+        ".dvc/config",
+        ".dvcignore",
+        ".gitignore",
+        "dvc.yaml",
+        "params.yaml",
+        "pins.yaml",
+    ]
+    for name in staged:
+        text = (project / name).read_text()
+        assert not any(secret in text for secret in ("SECRET", "anna", "bertha")), name
+    # DVC neither waits for the FIFO nor stumbles over a pipeline among the photos.
+    assert "changed deps" in call("dvc", "status", cwd=project).stdout
+    assert not call("dvc", "status", cwd=project).stderr
+
+
+@pytest.mark.parametrize("ignored", [False, True], ids=["seen", "ignored"])
+def test_a_surrounding_repository_gets_nothing_private(tmp_path: Path, photos: Path, ignored: bool) -> None:
+    call("git", "init", "--quiet", cwd=tmp_path)
+    (tmp_path / ".gitignore").write_text("/photos/\n" + ("/project/\n" if ignored else ""))
+    project = init_project(tmp_path / "project", photos=photos).root
+    (project / "data/faces").mkdir()
+    (project / "data/faces/0.parquet").write_text("SECRET")
+    call("git", "add", ".", cwd=tmp_path)
+    staged = call("git", "ls-files", cwd=tmp_path).stdout.split()
+    assert len(staged) == (1 if ignored else 8)
+    assert not any("SECRET" in (tmp_path / name).read_text() for name in staged)
+    assert (project / ".git").exists() == ignored
+    assert call("dvc", "status", cwd=project).returncode == 0
+
+
+def test_the_projects_own_settings_hold_whatever_the_users_say(
+    tmp_path: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = tmp_path / "config" / "dvc"
+    own.mkdir(parents=True)
+    (own / "config").write_text(
+        "[core]\nautostage = true\nanalytics = true\n[cache]\ntype = symlink\n[exp]\nauto_push = true\n"
+    )
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    init_project(tmp_path / "project", photos=photos)
+    found = call("dvc", "config", "--list", cwd=tmp_path / "project").stdout.splitlines()
+    last = dict(line.split("=", 1) for line in found)
+    assert (last["core.autostage"], last["core.analytics"], last["exp.auto_push"]) == ("False", "False", "False")
+    assert "symlink" not in last["cache.type"]
+
+
+def test_only_the_release_is_pushed(tmp_path: Path, photos: Path) -> None:
+    project = tmp_path / "project"
+    (photos / "anna.jpg").write_bytes(b"a photo")
+    init_project(project, photos=photos)
+    for stage in STAGES:
+        for name in (*stage.writes, *stage.metrics):
+            path = project / name
+            path = path if path.suffix else path / "0.parquet"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(f"SECRET {name}" if not name.startswith("release") else "public")
+    assert call("dvc", "commit", "--force", cwd=project).returncode == 0
+    call("dvc", "remote", "add", "--default", "away", tmp_path / "remote", cwd=project)
+    assert "2 files pushed" in call("dvc", "push", cwd=project).stdout
+    pushed = [path.read_text() for path in (tmp_path / "remote").rglob("*") if path.is_file()]
+    assert sorted(text == "public" for text in pushed) == [False, True], "the release and the list of its files"
+    assert not any("SECRET" in text for text in pushed)
+    lock = (project / "dvc.lock").read_text()
+    assert str(tmp_path) not in lock, "paths of one machine"
+    status = call("dvc", "status", cwd=project)
+    assert "up to date" in status.stdout, status.stdout + status.stderr
+
+
+def test_a_pipeline_that_was_edited_is_put_aside_with_a_word(
+    tmp_path: Path, photos: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project = tmp_path / "project"
+    init_project(project, photos=photos)
+    assert "changed by hand" not in capsys.readouterr().out
+    edited = (project / "dvc.yaml").read_text().replace("falco stage align", "touch pwned")
+    (project / "dvc.yaml").write_text(edited)
+    init_project(project, photos=None)
+    assert "changed by hand" in capsys.readouterr().out
+    assert (project / "dvc.yaml").read_text() == dvc_yaml()
+    assert (project / "dvc.yaml.edited").read_text() == edited
+
+
+def test_without_git_a_project_works_as_well(tmp_path: Path, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("flows.repository.shutil.which", lambda _: None)
+    init_project(tmp_path / "project", photos=photos)
+    assert not (tmp_path / "project/.git").exists()
+    assert "no_scm = True" in (tmp_path / "project/.dvc/config").read_text()
+
+
+def test_what_somebody_keeps_out_of_git_stays_out(tmp_path: Path, photos: Path) -> None:
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / ".gitignore").write_text("mine")
+    init_project(project, photos=photos)
+    lines = (project / ".gitignore").read_text().splitlines()
+    assert lines[0] == "mine"
+    assert {"/data/", "/reports/", "/release/", "/.falco/"} <= set(lines)
+    init_project(project, photos=None)
+    assert (project / ".gitignore").read_text().splitlines() == lines
 
 
 def test_a_run_refuses_a_bundle_that_verify_calls_broken(tiny_bundle_folder: Path, tmp_path: Path) -> None:

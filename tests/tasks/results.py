@@ -128,6 +128,7 @@ def measure(root: Path) -> dict[str, dict[str, object]]:
     return {
         stage.name: {"version": stage.version, "numbers": [round(n, 6) for n in RESULTS[stage.name](project.root)]}
         for stage in STAGES
+        if stage.name in RESULTS
     }
 
 

@@ -4,7 +4,6 @@ import os
 import random
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import pytest
 
 from falco_core.project.stages import STAGES, stage_named
 from flows.project import init_project
+from tests.flows.runs import BIN
 from tests.tasks.test_stages import small_copy
 
 ROOT = Path(__file__).parents[2]
@@ -34,7 +34,7 @@ SETTINGS = {
 
 def start(project: Path, stage: str) -> subprocess.Popen[str]:
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PREFECT_API_URL": ""}
-    command = [sys.executable, "-m", "flows.stage", stage]
+    command = [str(BIN / "falco"), "stage", stage]
     return subprocess.Popen(
         command, cwd=project, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )

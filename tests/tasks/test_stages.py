@@ -254,12 +254,32 @@ def test_a_failure_on_a_photo_withholds_it_and_is_tried_again(
 
     with monkeypatch.context() as patch:
         patch.setattr(function, fail)
+        with pytest.raises(ProjectError, match="3 of [34] photos failed, more than run.max_failed_share 10.0%"):
+            run(project)
+        init_project(project, photos=None, changes={"run.max_failed_share": 1.0})
+        pins = (project / "pins.yaml").read_text()
         with pytest.raises(GateError, match="unknown"):
             run(project)
+        assert set(reasons(project).values()) == {"failed", "undecodable"}
+        assert (project / "pins.yaml").read_text() != pins, "DVC shall find the stage changed"
     assert released(project) == set()
-    assert set(reasons(project).values()) == {"failed", "undecodable"}
     run(project)
     assert released(project) == {"open_sky.png", "park_bench.jpg", "office_window.png"}
+
+
+def test_a_release_that_fails_leaves_the_one_before(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(project)
+    before = {path.name: path.read_bytes() for path in (project / "release").rglob("*.*")}
+    shutil.rmtree(project / "release")  # as DVC does before it runs the stage
+
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("tasks.release.write_release", full)
+        with pytest.raises(OSError, match="No space"):
+            run(project, ["release"])
+    assert {path.name: path.read_bytes() for path in (project / "release").rglob("*.*")} == before
 
 
 def test_a_photo_that_changes_during_the_run_stops_it(project: Path) -> None:

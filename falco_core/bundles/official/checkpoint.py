@@ -53,7 +53,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         content = load_file(path) if path.suffix == ".safetensors" else _torch_load(path)
     except pickle.UnpicklingError as error:
         raise BundleError(f"{path} is refused: {_what_it_asks(path, error)}") from None
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError, SafetensorError) as error:
+    except (RuntimeError, EOFError, OSError, ValueError, KeyError, zipfile.BadZipFile, SafetensorError) as error:
         if "TorchScript" in str(error):
             raise BundleError(
                 f"{path} is a TorchScript archive, which holds code: convert a plain weights file"
@@ -88,8 +88,19 @@ def outline(content: Mapping[str, Any], count: int = 3) -> str:
 
 def _torch_load(path: Path) -> Any:
     with warnings.catch_warnings(action="ignore"):
-        # Only the newer of the two formats can be mapped instead of read.
-        return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=_can_be_mapped(path))
+
+
+def _can_be_mapped(path: Path) -> bool:
+    """Whether a memory map shows what a reader would read: packed or doubled records are other bytes in the file."""
+    if not zipfile.is_zipfile(path):
+        return False  # the older of the two formats
+    with zipfile.ZipFile(path) as archive:
+        entries = archive.infolist()
+    whole = all(
+        entry.compress_type == zipfile.ZIP_STORED and entry.file_size == entry.compress_size for entry in entries
+    )
+    return whole and len({entry.filename for entry in entries}) == len(entries)
 
 
 def _what_it_asks(path: Path, error: pickle.UnpicklingError) -> str:

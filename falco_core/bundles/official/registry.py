@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from falco_core.errors import BundleError
+from falco_core.strict_yaml import RefusedYaml, read_yaml
 
 SHIPPED_REGISTRY = Path(__file__).parent / "registry.yaml"
 
@@ -88,10 +88,10 @@ def load_registry(path: Path | None = None) -> Registry:
 
 def _read(path: Path) -> dict[Any, Any]:
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        document = read_yaml(path)
     except FileNotFoundError:
         raise BundleError(f"no registry at {path}") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, RefusedYaml) as error:
         raise BundleError(f"{path}: not readable as YAML: {' '.join(str(error).split())}") from None
     if not isinstance(document, dict):
         raise BundleError(f"{path}: a registry has the keys `files` and `bundles`")
