@@ -199,18 +199,18 @@ def tiff_of(directories: int, entries: int) -> bytes:
 @pytest.mark.parametrize(("directories", "entries"), [(60_000, 1), (1, 60_000), (60, 500)])
 def test_a_header_of_endless_directories_is_refused_at_once(directories: int, entries: int) -> None:
     data = tiff_of(directories, entries)
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(UnreadablePhoto) as error:
         decoded(data)
     assert error.value.reason is Reason.UNDECODABLE
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
 
 
 def test_exif_of_endless_entries_is_passed_over_at_once() -> None:
     data = file_of(Image.fromarray(scene()), "PNG", exif=b"Exif\0\0" + tiff_of(1, 60_000))
-    started = time.perf_counter()
+    started = time.process_time()
     np.testing.assert_array_equal(decoded(data).pixels, scene())
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
 
 
 def test_a_gif_of_many_frames_is_named_at_once() -> None:
@@ -218,8 +218,8 @@ def test_a_gif_of_many_frames_is_named_at_once() -> None:
     one = file_of(frames[0], "GIF", save_all=True, append_images=frames[1:3])
     end = one.rindex(b"!\xf9")
     data = one[:end] + one[end:-1] * 60_000 + b";"
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(UnreadablePhoto) as error:
         decoded(data)
     assert error.value.reason is Reason.ANIMATED
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
