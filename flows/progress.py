@@ -57,7 +57,8 @@ class Bars:
 
     def begin(self, stage: str) -> None:
         """Show a bar without an end: how much there is to do is said by the stage."""
-        self.progress.reset(self._task, total=None, description=stage, visible=True, speed="")
+        self.progress.remove_task(self._task)
+        self._task = self.progress.add_task(stage, total=None, speed="")
         self._first = (0, 0.0)
 
     def line(self, text: str) -> None:
