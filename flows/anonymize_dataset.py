@@ -13,7 +13,7 @@ from falco_core.errors import FalcoError, ProjectError, one_line
 from falco_core.project.folder import Project
 from falco_core.project.stages import STAGES
 from flows.children import child
-from flows.progress import BATCH, show
+from flows.progress import BATCH, begin, show
 
 _EXITED = re.compile(r"exited with (-?\d+)")
 _KILLED = ("-9", "137")
@@ -48,6 +48,7 @@ def reproduce(project: Path, stage: str) -> str:
     """`dvc repro` of one stage; returns `ran` or `cached`. Only progress goes to the log: others may name photos."""
     logger = get_run_logger()
     ran = False
+    begin(stage)
     for line in dvc_repro(project, stage):
         ran = ran or line.startswith("> ")
         if BATCH.fullmatch(line):
