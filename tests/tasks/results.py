@@ -29,6 +29,7 @@ SETTINGS = {
     "sample.count": 5,
     "anonymize.steps": 2,
     "anonymize.attempts": 1,
+    "anonymize.margin": 0.0,
     "anonymize.margin_tolerance": 1.0,
     "judges.gate": ["dlib"],
     "judges.audit": [],

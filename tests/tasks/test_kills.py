@@ -23,6 +23,7 @@ SETTINGS = {
     "anonymize.steps": 2,
     "anonymize.attempts": 1,
     "anonymize.batch_size": 1,
+    "anonymize.margin": 0.0,
     "anonymize.margin_tolerance": 1.0,
     "judges.gate": ["dlib"],
     "judges.audit": [],

@@ -29,10 +29,8 @@ def test_a_photo_is_read_again_only_when_it_may_have_changed(tmp_path: Path, mon
     first = photo_files(tmp_path, ["a.jpg", "b.jpg"], index)
     assert [row.sha256 for row in first] == [sha256(b"one"), sha256(b"two")]
     read: list[str] = []
-    digest = hashlib.file_digest
-    monkeypatch.setattr(
-        digests.hashlib, "file_digest", lambda file, name: (read.append(Path(file.name).name), digest(file, name))[1]
-    )
+    opened = digests.open_regular
+    monkeypatch.setattr(digests, "open_regular", lambda path: (read.append(path.name), opened(path))[1])
     assert photo_files(tmp_path, ["a.jpg", "b.jpg"], index) == first
     assert read == []
     write(tmp_path / "a.jpg", b"ONE", seconds=OLD + 1)
