@@ -27,7 +27,7 @@ from falco_rendered.train.probe import balanced_accuracy, read_out
 SEED = 59
 """Of the people below; no recipe trains or stops on them (see rendered.train.sets)."""
 VIEWS = 4
-READ_OUTS = {"Smiling": 80.0, "Mouth_Slightly_Open": 80.0, "Eyeglasses": 90.0}
+READ_OUTS = {"Smiling": 80.0, "Mouth_Slightly_Open": 80.0, "Eyeglasses": 95.0}
 """What the attribute preservation loss could keep at all, and the share (%) of answers that must be right."""
 TRUNCATION = 0.7
 CORES = 2
@@ -150,7 +150,7 @@ def _draw(count: int, size: int) -> Tensor:
 def _detection(pictures: Pictures) -> Iterator[Figure]:
     detector = Detector(device="cpu")
     kinds = (
-        ("renders", pictures.renders, 0.98),
+        ("renders", pictures.renders, 0.97),
         ("generated, psi 0.7", pictures.generated, 0.97),
         ("reconstructions", pictures.reconstructions, 0.97),
         ("mixes of layers 3 to 7", pictures.mixes, 0.95),
@@ -162,7 +162,7 @@ def _detection(pictures: Pictures) -> Iterator[Figure]:
         )
         if name == "renders":
             gap = tone_gap(found, Values(pictures.latents).skin_tone.numpy())
-            yield Figure("its worst skin-tone third, points below", 100 * gap, 1.0, len(found), at_most=True)
+            yield Figure("its worst skin-tone third, points below", 100 * gap, 8.0, len(found), at_most=True)
 
 
 def one_face(detector: Detector, images: Tensor) -> np.ndarray:
@@ -179,14 +179,14 @@ def tone_gap(found: np.ndarray, tones: np.ndarray) -> float:
 
 
 def _recognition(bundle: Bundle, pictures: Pictures) -> Iterator[Figure]:
-    for name, network, bar in (("recogniser", bundle.recogniser, 97.0), ("held-out recogniser", bundle.heldout, 96.0)):
+    for name, network, bar in (("recogniser", bundle.recogniser, 99.0), ("held-out recogniser", bundle.heldout, 98.5)):
         embeddings = _embed(network, pictures.renders)
         own, strangers = balanced_pairs(embeddings, pictures.identities)
         accuracy = 100 * verification_accuracy(own, strangers)
         yield Figure(f"{name}: verification accuracy", accuracy, bar, len(own) + len(strangers), unit="%")
     rebuilt = _embed(bundle.heldout, pictures.reconstructions)
     share = float((embeddings * rebuilt).sum(1).mean() / own.mean())
-    yield Figure("reconstruction's cosine to its render, share of same person", share, 0.75, len(rebuilt))
+    yield Figure("reconstruction's cosine to its render, share of same person", share, 1.0, len(rebuilt))
 
 
 def balanced_pairs(embeddings: Tensor, identities: Tensor) -> tuple[Tensor, Tensor]:
@@ -218,7 +218,7 @@ def _best_cut(own: Tensor, strangers: Tensor) -> float:
 
 def _attributes(bundle: Bundle, pictures: Pictures) -> Iterator[Figure]:
     truth = attributes_of(pictures.latents)
-    for name, images, bar in (("renders", pictures.renders, 93.0), ("reconstructions", pictures.reconstructions, 88.0)):
+    for name, images, bar in (("renders", pictures.renders, 93.0), ("reconstructions", pictures.reconstructions, 85.0)):
         found = torch.cat([bundle.probe.found(part) for part in images.split(100)]) if bundle.probe else truth
         mean = 100 * float(balanced_accuracy(found, truth).mean())
         yield Figure(f"attribute probe, mean balanced accuracy: {name}", mean, bar, len(found), unit="%")
@@ -239,7 +239,7 @@ def _inside_the_mask(pictures: Pictures) -> Iterator[Figure]:
     """Only this part of what the generator draws is ever shown."""
     for name, images, error, share in (
         ("drawn of known people", pictures.told, 0.049, 0.75),
-        ("reconstructions", pictures.reconstructions, 0.075, 0.5),
+        ("reconstructions", pictures.reconstructions, 0.062, 0.75),
     ):
         found = face_error(images, pictures.renders)
         yield Figure(f"mean absolute error inside the mask: {name}", found, error, len(images), at_most=True)
@@ -254,9 +254,9 @@ def _likeness(bundle: Bundle, pictures: Pictures) -> Iterator[Figure]:
     size = min(int(half.sum()), int((~half).sum()), len(generated))
     one, other = renders[half][:size], renders[~half][:size]
     distance = frechet_distance(generated[:size], one) / frechet_distance(one, other)
-    yield Figure("Frechet distance, generated over split renders", distance, 4.0, size, at_most=True)
+    yield Figure("Frechet distance, generated over split renders", distance, 2.0, size, at_most=True)
     share = fine_energy(pictures.generated) / fine_energy(pictures.renders)
-    yield Figure("sharpness: fine energy, generated over renders", share, 0.7, len(pictures.generated))
+    yield Figure("sharpness: fine energy, generated over renders", share, 0.9, len(pictures.generated))
 
 
 def _embed(network: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:

@@ -28,6 +28,12 @@ IN_A_LIBRARY = "hashlib.pbkdf2_hmac('sha512', b'', b'', 2 * 10**9)"
 CLEANING_UP = "\n        try: time.sleep(60)\n        finally: time.sleep(60)"
 
 
+def _as_in_a_terminal() -> None:
+    """Whoever started the tests may have had these ignored (nohup, `&`)."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize(
     ("number", "busy", "seconds"),
     [
@@ -45,7 +51,7 @@ def test_one_line_and_out(number: signal.Signals, busy: str, seconds: float, tmp
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        preexec_fn=_as_in_a_terminal,
     )
     assert process.stdout is not None and process.stdout.readline() == "ready\n"
     time.sleep(0.2)
