@@ -16,7 +16,8 @@ from falco_core.faces.ladder import Composition, FaceOutcome
 from falco_core.faces.place import Place
 from falco_core.judges.second_look import FaceCheck
 from falco_core.judges.seen import Seen, When
-from falco_core.photos.codec import Photo, png_of
+from falco_core.photos.codec import Photo, encode_photo, png_of
+from falco_core.release.mark import mark
 from falco_core.store.rows import AlignedPhoto, Attempt, FoundFaceRow
 
 SIZE = 128
@@ -27,7 +28,7 @@ PHOTO = Photo(PICTURE, "PNG")
 QUAD = (0.0, 0.0, 0.0, 128.0, 128.0, 128.0, 128.0, 0.0)
 POINTS = (48.0, 56.0, 80.0, 56.0, 64.0, 72.0, 52.0, 88.0, 76.0, 88.0)
 DIMENSIONS = {"recogniser": 128, "farl": 128}
-FILE = bytes(NOISE.integers(0, 255, 4000, dtype=np.uint8))
+FILE = encode_photo(Photo(PICTURE[:36, :36], "PNG"), xmp=mark(True))
 
 
 @cache
