@@ -9,7 +9,7 @@ from pathlib import Path
 from tests import artifacts
 
 BIN = Path(sys.executable).parent
-SETTINGS = ("-S", "sample.count=48")
+SETTINGS = ("-S", "sample.count=48", "-S", "anonymize.attempts=2")
 
 
 @dataclass(frozen=True)
