@@ -62,14 +62,12 @@ def _files(project: Project, rows: list[PhotoOutcome]) -> Iterator[ReleaseFile]:
     for row in rows:
         of_photo[row.sha256].append(row)
     for bucket in composed.buckets:
-        judged = {photo.id: photo.row.file_sha256 for photo in composed.read(bucket) if photo.row.reason is None}
-        for id_ in sorted(of_photo.keys() & judged.keys()):
-            photo = composed.read(bucket, heavy=("file",), ids={id_})[0].row
-            for row in of_photo.pop(id_):
-                if row.file is None or row.file_sha256 != judged[id_]:
+        for photo in composed.each(bucket, heavy=("file",)):
+            for row in of_photo.pop(photo.id, []) if photo.row.reason is None else ():
+                if row.file is None or row.file_sha256 != photo.row.file_sha256:
                     raise _not_of_these(project)
                 name = opaque_name(row.photo, row.file, secret) if opaque else row.file
-                yield ReleaseFile(name, row.file_sha256, photo.file, row.photo, row.sha256)
+                yield ReleaseFile(name, row.file_sha256, photo.row.file, row.photo, row.sha256)
     if of_photo:
         raise _not_of_these(project)
 

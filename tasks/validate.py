@@ -76,11 +76,9 @@ def run(project: Project, execute: Execute) -> StageReport:
 def _carrying_more(composed: Artifact[ComposedPhoto]) -> Iterator[tuple[str, str]]:
     """Photos (sha256) of which the finished file holds more than its picture and the mark, and what."""
     for bucket in composed.buckets:
-        for each in composed.read(bucket):
-            if each.row.reason is None:
-                file = composed.read(bucket, heavy=("file",), ids={each.id})[0].row.file
-                if findings := audit_file(file):
-                    yield each.id, ", ".join(findings)
+        for each in composed.each(bucket, heavy=("file",)):
+            if each.row.reason is None and (findings := audit_file(each.row.file)):
+                yield each.id, ", ".join(findings)
 
 
 def _metrics(project: Project, rows: Sequence[PhotoOutcome], faces: FinishedFaces, roles: Roles) -> Metrics:

@@ -2,9 +2,10 @@
 
 import os
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import IO, Generic, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -61,15 +62,34 @@ class Artifact(Generic[RowType]):
         for bucket in self.buckets:
             yield from self.read(bucket, heavy=heavy)
 
+    def each(self, bucket: str, *, heavy: Collection[str]) -> Iterator[Kept[RowType]]:
+        """The items of a bucket, in order, a row group in memory at a time: for files, which may be large.
+
+        Raises ProjectError as `read` does, for what is missing only when the others have been given out.
+        """
+        count = 0
+        with self._opened(bucket) as file:
+            expected = count_rows(file)
+            for item in read_bucket(file, self._row_class, heavy=heavy):
+                count += 1
+                yield item
+        if count != expected:
+            raise self._damaged(bucket)
+
     def _items(
         self, bucket: str, heavy: Collection[str] | None, ids: Collection[str] | None
     ) -> tuple[list[Kept[RowType]], int]:
         """The sound items, and how many there should be."""
+        with self._opened(bucket) as file:
+            items = list(read_bucket(file, self._row_class, heavy=heavy, ids=ids))
+            return items, count_rows(file) if ids is None else len(set(ids))
+
+    @contextmanager
+    def _opened(self, bucket: str) -> Iterator[IO[bytes]]:
         path = self._path(bucket)
         try:
             with open_regular(path) as file:
-                items = list(read_bucket(file, self._row_class, heavy=heavy, ids=ids))
-                return items, count_rows(file) if ids is None else len(set(ids))
+                yield file
         except FileNotFoundError:
             raise ProjectError(f"{path} is missing: run the stage that makes it (`dvc repro`)") from None
         except (StoreError, OSError) as error:

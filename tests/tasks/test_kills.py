@@ -12,25 +12,12 @@ import pytest
 from falco_core.project.stages import STAGES, stage_named
 from flows.project import init_project
 from tests.flows.runs import BIN
+from tests.tasks import results
 from tests.tasks.test_stages import small_copy
 
 ROOT = Path(__file__).parents[2]
 NAMES = [stage.name for stage in STAGES]
-SETTINGS = {
-    "sample.count": 5,
-    "sample.batch_size": 1,
-    "invert.batch_size": 1,
-    "anonymize.steps": 2,
-    "anonymize.attempts": 1,
-    "anonymize.batch_size": 1,
-    "anonymize.margin": 0.0,
-    "anonymize.margin_tolerance": 1.0,
-    "judges.gate": ["dlib"],
-    "judges.audit": [],
-    "gate.min_detection_rate": 0.0,
-    "gate.allow_unknown": True,
-    "compose.min_quality": 0.0,
-}
+SETTINGS = {**results.SETTINGS, "sample.batch_size": 1, "invert.batch_size": 1, "anonymize.batch_size": 1}
 
 
 def start(project: Path, stage: str) -> subprocess.Popen[str]:
