@@ -44,7 +44,6 @@ from falco_core.photos.codec import Photo, decode_photo
 from falco_core.project.document import set_value
 from falco_core.project.params import Params, parse_params
 from falco_core.reasons import Reason
-from falco_core.release.audit import audit_file
 from falco_core.store.rows import AlignedPhoto, Anonymized, Check, ComposedPhoto
 
 Embeddings = Mapping[str, np.ndarray]
@@ -102,8 +101,6 @@ class Anonymizer:
         reason, detail = row.reason, row.detail
         if reason is None and (near := self._near_another(row, roles)):
             reason, detail = Reason.NEAR_ANOTHER_ORIGINAL, near
-        elif reason is None and (findings := audit_file(row.file)):
-            reason, detail = Reason.CARRIES_MORE, ", ".join(findings)
         return AnonymizedPhoto(row.file if reason is None else None, row.format, reason, detail, row.checks)
 
     def _aligned(self, photo: Photo, name: str) -> AlignedPhoto:

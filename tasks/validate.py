@@ -4,7 +4,7 @@ in: photos, data/photos.parquet, data/faces, data/inversions, data/anonymized, d
 out: reports (metrics.json, withheld.parquet, outcomes.parquet, contact_sheets/, report.html)
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from falco_core.files import write_text
@@ -29,11 +29,10 @@ from falco_core.project.stages import (
 )
 from falco_core.project.work import fresh_folder
 from falco_core.reasons import Reason
-from falco_core.release.audit import audit_file
 from falco_core.report import write_contact_sheets, write_report
 from falco_core.report.outcomes import outcomes, summaries, withheld_rows
 from falco_core.report.pairs import before_and_after, most_in_need
-from falco_core.store.artifact import Artifact, read_table, write_table
+from falco_core.store.artifact import read_table, write_table
 from falco_core.store.rows import (
     AlignedPhoto,
     Anonymized,
@@ -58,9 +57,6 @@ def run(project: Project, execute: Execute) -> StageReport:
     for sha256, detail in near_others(faces, judges_of(project, roles.gate)).items():
         if photos[sha256].reason is None:
             photos[sha256] = photos[sha256].withheld(STAGE.name, Reason.NEAR_ANOTHER_ORIGINAL, detail)
-    for sha256, detail in _carrying_more(composed):
-        if photos[sha256].reason is None:
-            photos[sha256] = photos[sha256].withheld(STAGE.name, Reason.CARRIES_MORE, detail)
     rows = list(outcomes(read_table(project.path(PHOTO_FILES), PhotoFile), photos))
     withheld = list(withheld_rows(rows, photos))
     metrics = _metrics(project, rows, faces, roles)
@@ -71,14 +67,6 @@ def run(project: Project, execute: Execute) -> StageReport:
     write_report(project.path(REPORT), metrics=metrics, withheld=withheld, sheets=pages[:1])
     mark_failures(project)
     return StageReport(STAGE.name, len(rows), len(rows))
-
-
-def _carrying_more(composed: Artifact[ComposedPhoto]) -> Iterator[tuple[str, str]]:
-    """Photos (sha256) of which the finished file holds more than its picture and the mark, and what."""
-    for bucket in composed.buckets:
-        for each in composed.each(bucket, heavy=("file",)):
-            if each.row.reason is None and (findings := audit_file(each.row.file)):
-                yield each.id, ", ".join(findings)
 
 
 def _metrics(project: Project, rows: Sequence[PhotoOutcome], faces: FinishedFaces, roles: Roles) -> Metrics:

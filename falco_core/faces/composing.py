@@ -18,7 +18,8 @@ from falco_core.judges.second_look import SecondLook
 from falco_core.judges.seen import Seen, When
 from falco_core.photos.codec import pixels_of
 from falco_core.project.params import Params
-from falco_core.reasons import Cause, Treatment
+from falco_core.reasons import Cause, Reason, Treatment
+from falco_core.release.audit import audit_file
 from falco_core.release.mark import mark
 from falco_core.store.rows import Anonymized, Check, ComposedPhoto, FoundFaceRow
 
@@ -89,13 +90,15 @@ def judges_of_look(roles: Roles) -> tuple[str, ...]:
 
 
 def composed_row(composition: Composition, look: SecondLook, *, photo_format: str) -> ComposedPhoto:
-    """What became of a photo. The bytes of one that must not be released are not even kept."""
+    """What became of a photo, its file audited. The bytes of one that must not be released are not even kept."""
     gate = tuple(judge.name for judge in look.gate)
-    data = composition.data or b""
+    data, reason, detail = composition.data or b"", composition.reason, composition.detail
+    if reason is None and (findings := audit_file(data)):
+        data, reason, detail = b"", Reason.CARRIES_MORE, ", ".join(findings)
     return ComposedPhoto(
         format=photo_format,
-        reason=composition.reason,
-        detail=composition.detail,
+        reason=reason,
+        detail=detail,
         checks=tuple(_check(outcome, gate) for outcome in composition.outcomes),
         file_sha256=hashlib.sha256(data).hexdigest() if data else "",
         file=data,

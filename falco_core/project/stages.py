@@ -98,7 +98,7 @@ _MAKING: tuple[Stage, ...] = (
     ),
     Stage(
         name="compose",
-        version=6,
+        version=7,
         reads=(PHOTOS, PHOTO_FILES, FACES, INVERSIONS, ANONYMIZED),
         writes=(COMPOSED,),
         params=(*_FINDING, "compose.otherwise", "compose.suspicion", "release.mark", *_JUDGING),
@@ -106,7 +106,7 @@ _MAKING: tuple[Stage, ...] = (
     ),
     Stage(
         name="validate",
-        version=5,
+        version=6,
         reads=(PHOTOS, PHOTO_FILES, FACES, INVERSIONS, ANONYMIZED, COMPOSED),
         writes=(WITHHELD, OUTCOMES, SHEETS, REPORT),
         params=("validate.sheet_photos", "validate.sheet_pages", "validate.outline", *_JUDGING),
