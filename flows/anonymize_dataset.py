@@ -1,97 +1,128 @@
 """The whole way through DVC: align, invert, sample, pair, anonymize, compose, validate, gate, release."""
 
-import os
-import re
-import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Annotated, cast
 
-from prefect import flow, get_run_logger, task
+from prefect import State, Task, flow, get_run_logger, task
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import TaskRun
+from prefect.runtime import task_run
+from prefect.settings import get_current_settings
+from prefect.states import Completed
+from pydantic import Field
 
-from falco_core.errors import FalcoError, ProjectError, one_line
+from falco_core.errors import FalcoError
 from falco_core.project.folder import Project
 from falco_core.project.stages import STAGES
-from flows.children import child
 from flows.progress import BATCH, begin, show
+from flows.project import Setting, prepared
+from flows.records import is_nameless
+from flows.reproduction import How, Reproduced, StageFailed, reproduce_stage
+from flows.server import OF_THE_SERVER
+from flows.ui import publish, tell_closed
 
-_EXITED = re.compile(r"exited with (-?\d+)")
-_KILLED = ("-9", "137")
-_OUT_OF_MEMORY = "it was killed, most likely for want of memory: close other programs, or lower the batch sizes"
+RETRIES = (5.0, 60.0)
+"""Seconds before a stage is tried again that failed for what may pass: a network, a busy lock."""
 
 
-class StageFailed(FalcoError):
-    """A stage ended with an error. What it said may name photos: it is kept apart from what a server is told."""
+PATIENCE = 6 * 3600.0
+"""Seconds that a deployment's run waits for whoever else is at work on the project."""
 
-    def __init__(self, stage: str, message: str, exit_code: int = 2) -> None:
-        super().__init__(f"stage {stage} failed")
-        self.stage = stage
-        self._message = message
-        self.exit_code = exit_code
+
+class RunFailed(FalcoError):
+    """A run that ended before its stages did; what a server is told of it names no photo."""
+
+    def __init__(self, error: FalcoError) -> None:
+        super().__init__(str(error) if is_nameless(error) else "the run failed: its own log says why")
+        self._error, self.exit_code = error, error.exit_code
 
     @property
     def line(self) -> str:
-        """With what the stage said."""
-        return f"{self}: {self._message}"
+        """With all that was said."""
+        return self._error.line
 
 
-@flow(name="anonymize-dataset", validate_parameters=False)
-def anonymize_dataset(project: Path) -> dict[str, str]:
-    """Bring every artifact of `project` up to date; returns what happened to each stage (ran, cached)."""
-    project = Path(project)
-    Project.open(project)
-    return {stage.name: reproduce.with_options(name=stage.name)(project, stage.name) for stage in STAGES}
+@flow(name="anonymize-dataset", persist_result=False)
+def anonymize_dataset(
+    project: Annotated[Path, Field(description="Project folder on the machine that runs this; made if there is none")],
+    photos: Annotated[Path | None, Field(description="Folder of photos; empty: the one the project has")] = None,
+    settings: Annotated[
+        dict[str, Setting] | None,
+        Field(description='Keys of params.yaml to be changed first, such as {"anonymize.margin": -0.1}'),
+    ] = None,
+) -> dict[str, How]:
+    """Bring every artifact of `project` up to date, the release among them; returns what happened to each stage."""
+    with nameless(), prepared(project, photos, settings or {}, patience=PATIENCE) as opened:
+        return bring_up_to_date(opened)
 
 
-@task
-def reproduce(project: Path, stage: str) -> str:
-    """`dvc repro` of one stage; returns `ran` or `cached`. Only progress goes to the log: others may name photos."""
+def bring_up_to_date(project: Project) -> dict[str, How]:
+    """Reproduce every stage in a task run of its own, and show on the server what came out; raises StageFailed."""
+    hours = project.params.run.max_stage_hours
+    seconds = None if hours is None else 3600 * hours
+    found: dict[str, How] = {}
+    try:
+        for stage in STAGES:
+            named = reproduce.with_options(name=stage.name, tags={"falco", stage.name})
+            found[stage.name] = named(project.root, stage.name, seconds)
+    except StageFailed as error:
+        if error.stage == "gate":
+            tell_closed(project, str(error))
+        raise
+    publish(project)
+    return found
+
+
+def _may_pass(_task: Task[..., object], _run: TaskRun, state: State[object]) -> bool:
+    error = state.result(raise_on_failure=False)
+    return isinstance(error, StageFailed) and error.passing
+
+
+@task(retries=len(RETRIES), retry_delay_seconds=list(RETRIES), retry_condition_fn=_may_pass, persist_result=False)
+def reproduce(root: Path, stage: str, seconds: float | None) -> How:
+    """`dvc repro` of one stage; ends `Cached` if there was nothing to do. Only progress goes to the server's log."""
     logger = get_run_logger()
-    ran = False
-    begin(stage)
-    for line in dvc_repro(project, stage):
-        ran = ran or line.startswith("> ")
+
+    def tell(line: str) -> None:
         if BATCH.fullmatch(line):
             logger.info(line)
         if line.startswith(f"{stage}: "):
             show(line)
-    if not ran:
-        show(f"{stage}: up to date")
-    return "ran" if ran else "cached"
+
+    begin(stage)
+    done = reproduce_stage(root, stage, tell, environment=_environment(), seconds=seconds)
+    said = _said(stage, done)
+    if done.how != "ran":
+        show(said)
+    logger.info(said)
+    state: State[How] = Completed(name="Completed" if done.how == "ran" else "Cached", message=said, data=done.how)
+    return cast(How, state)  # Prefect makes the state the run's own, and hands its data on
 
 
-def dvc_repro(project: Path, stage: str) -> Iterator[str]:
-    """Run DVC on one stage and yield its lines; raises StageFailed with the last of them."""
-    # -P: the project folder, in which DVC runs, is not where Python looks for code.
-    command = [sys.executable, "-P", "-m", "dvc", "repro", "--single-item", stage]
-    lines: list[str] = []
-    with child(command, cwd=project, env=_environment()) as process:
-        if process.stdout is None:
-            raise ProjectError("DVC's output cannot be read")
-        for line in process.stdout:
-            lines.append(line.rstrip())
-            yield lines[-1]
-    if process.returncode:
-        raise failure(stage, lines)
+@contextmanager
+def nameless() -> Iterator[None]:
+    """Let nothing of an error that may name a photo out to a server."""
+    try:
+        yield
+    except StageFailed:
+        raise
+    except FalcoError as error:
+        raise RunFailed(error) from None
 
 
-def failure(stage: str, lines: list[str]) -> StageFailed:
-    """What a stage (or DVC) said last, and the code that it ended with."""
-    own = [line for line in lines if line.startswith("falco: ")]
-    said = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")]
-    message = own[-1].removeprefix("falco: ") if own else "; ".join(said or lines[-3:]) or "DVC said nothing"
-    code = next((found[1] for line in reversed(lines) for found in _EXITED.finditer(line)), "")
-    if code in _KILLED:
-        return StageFailed(stage, _OUT_OF_MEMORY)
-    # 127: the shell found no `falco`; whatever is no code of falco's own is taken for 2.
-    return StageFailed(stage, one_line(message), int(code) if code in ("1", "2", "3") else 2)
+def _said(stage: str, done: Reproduced) -> str:
+    if done.how == "cached":
+        return f"{stage}: up to date"
+    if done.how == "restored" or done.record is None:
+        return f"{stage}: taken from DVC's cache"
+    return done.record.said
 
 
-def _environment() -> dict[str, str]:
-    """This process' Python first on the path, and its Prefect server for the stages to report to."""
-    api_url = str(get_client(sync_client=True).api_url)
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    own = {"PATH": path, "PREFECT_API_URL": api_url, "PYTHONUNBUFFERED": "1", "PYTHONSAFEPATH": "1"}
-    # An entry of the user's that is no whole path would mean another folder in each process: the project's in DVC's.
-    whole = [entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if Path(entry).is_absolute()]
-    return {**os.environ, **own, "PYTHONPATH": os.pathsep.join(whole)}
+def _environment() -> Mapping[str, str]:
+    """The server and the task run that the stage's own run is to appear under."""
+    settings = get_current_settings().to_environment_variables(exclude_unset=True)
+    server = {name: value for name, value in settings.items() if name.startswith(OF_THE_SERVER)}
+    with get_client(sync_client=True) as client:
+        return {**server, "PREFECT_API_URL": str(client.api_url), "FALCO_TASK_RUN": str(task_run.get_id() or "")}

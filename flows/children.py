@@ -33,11 +33,16 @@ def child(command: Sequence[str], *, cwd: Path, env: Mapping[str, str]) -> Itera
             yield process
         except BaseException:
             # Nobody reads what it says any more.
-            _signal({process.pid}, signal.SIGKILL)
+            end(process)
             raise
         finally:
             process.wait()
             _RUNNING.discard(process.pid)
+
+
+def end(process: "subprocess.Popen[str]") -> None:
+    """Kill a process with all that it started."""
+    _signal({process.pid}, signal.SIGKILL)
 
 
 def stop_children() -> None:

@@ -6,11 +6,16 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    import psutil
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+WATCHED = "FALCO_WATCHED"
+"""Environment variable: the process that a stage must not outlive."""
 SECONDS = 4.5
 """After which a process that is still cleaning up, or deep in a library, ends all the same."""
 
@@ -43,6 +48,29 @@ def leave(error: Interrupted) -> NoReturn:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(128 + error.number)
+
+
+def end_with_watched() -> None:
+    """End this process soon after the one that `WATCHED` names is gone, however that ended."""
+    if not (number := os.environ.get(WATCHED)):
+        return
+    import psutil
+
+    try:
+        watched = psutil.Process(int(number))
+    except psutil.NoSuchProcess:
+        os._exit(128 + signal.SIGTERM)
+    threading.Thread(target=_end_after, args=(watched,), daemon=True).start()
+
+
+def _end_after(watched: "psutil.Process") -> None:
+    import psutil
+
+    with suppress(psutil.NoSuchProcess):
+        while watched.is_running() and watched.status() != psutil.STATUS_ZOMBIE:
+            time.sleep(1)
+    os.write(2, b"falco: whoever started this stage is gone\n")
+    os._exit(128 + signal.SIGTERM)
 
 
 def _raise(number: int, _: FrameType | None) -> None:

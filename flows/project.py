@@ -1,7 +1,8 @@
 """Making a project folder: params.yaml, dvc.yaml, pins.yaml, what keeps it private, and a DVC repository."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -19,7 +20,7 @@ from falco_core.project.params import parse_params
 from falco_core.project.pins import PINS_FILE, write_pins
 from falco_core.project.places import DVC_FILE, check_any, check_places
 from falco_core.project.private import check_folders, link_photos, make_folders_private, write_ignores
-from falco_core.project.stages import PUBLIC, STAGES, Stage
+from falco_core.project.stages import PUBLIC, RELEASE, SHEETS, SIMILARITY_PLOT, STAGES, UTILITY_PLOT, Stage
 from falco_core.project.standing import check_release, restore_release
 from falco_core.project.upgrade import drop_left_overs, upgrade
 from falco_core.strict_yaml import RefusedYaml, load_yaml
@@ -29,6 +30,44 @@ VERIFIED = ".falco/bundle_verified"
 DVC_WRITTEN = ".falco/dvc.yaml.written"
 """dvc.yaml as falco wrote it last: tells what somebody changed by hand."""
 _DVC_HEADER = "# Made by `falco init` from falco_core/project/stages.py. Do not edit: change params.yaml instead.\n"
+
+
+Setting = str | int | float | bool | list[str] | None
+"""A value of params.yaml."""
+
+_SHOWN: dict[str, Any] = {
+    "plots": [
+        {
+            "similarity": {
+                "title": "Faces by their similarity to the original, before and after",
+                "x": "similarity",
+                "y": {SIMILARITY_PLOT: ["before", "after"]},
+                "x_label": "recogniser cosine to the original",
+                "y_label": "share of faces",
+            }
+        },
+        {
+            "privacy_utility": {
+                "title": "What stays of the attributes, by similarity to the original",
+                "template": "scatter",
+                "x": "similarity",
+                "y": {UTILITY_PLOT: "attribute_similarity"},
+                "x_label": "recogniser cosine to the original (less is more private)",
+                "y_label": "FaRL cosine to the original (more is more useful)",
+            }
+        },
+        {SHEETS: None},
+    ],
+    "artifacts": {
+        "release": {
+            "path": RELEASE,
+            "type": "dataset",
+            "desc": "Photos whose faces are anonymized, audited, with their manifest",
+            "labels": ["faces", "anonymized"],
+        }
+    },
+}
+"""What `dvc plots` draws of a version (the contact sheets show originals: they stay here), and what is handed out."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +81,7 @@ class Plan:
     passed_over: Sequence[PassedOver]
 
 
-def plan_project(root: Path, *, photos: Path | None, changes: dict[str, Any] | None = None) -> Plan:
+def plan_project(root: Path, *, photos: Path | None, changes: Mapping[str, Any] | None = None) -> Plan:
     """Everything that can be said against a project before anything is written or started; raises FalcoError.
 
     photos: the folder of photos (kept as it is if None); changes: dotted keys of params.yaml and new values.
@@ -80,6 +119,24 @@ def init_project(root: Path, *, photos: Path | None, changes: dict[str, Any] | N
         plan = plan_project(root, photos=photos, changes=changes)
         write_project(plan)
     return plan.project
+
+
+@contextmanager
+def prepared(
+    root: Path, photos: Path | None, changes: Mapping[str, Any], *, patience: float = 0.0
+) -> Iterator[Project]:
+    """Hold a project while the block runs: made or brought up to date as by `init_project`, its photos and its bundle
+    looked at. patience: seconds to wait for whoever holds it.
+    """
+    root = root.resolve()
+    check_photos(plan_project(root, photos=photos, changes=changes))
+    make_root(root)
+    with holding(root, patience=patience):
+        check_dvc(root)
+        plan = plan_project(root, photos=photos, changes=changes)
+        write_project(plan)
+        check_bundle(plan.project)
+        yield plan.project
 
 
 def make_root(root: Path) -> None:
@@ -135,7 +192,7 @@ def check_bundle(project: Project) -> None:
 def dvc_yaml() -> str:
     """The text of dvc.yaml: the stage table in DVC's words."""
     stages = {stage.name: _dvc_stage(stage) for stage in STAGES}
-    return _DVC_HEADER + yaml.safe_dump({"stages": stages}, sort_keys=False)
+    return _DVC_HEADER + yaml.safe_dump({"stages": stages, **_SHOWN}, sort_keys=False)
 
 
 def _dvc_stage(stage: Stage) -> dict[str, Any]:
@@ -146,8 +203,9 @@ def _dvc_stage(stage: Stage) -> dict[str, Any]:
     entry["params"] = [*stage.params, {PINS_FILE: [stage.name]}]
     if stage.writes:
         entry["outs"] = [name if name in PUBLIC else {name: {"push": False}} for name in stage.writes]
-    if stage.metrics:
-        entry["metrics"] = [{name: {"push": False}} for name in stage.metrics]
+    for kind, names in (("metrics", stage.metrics), ("plots", stage.plots)):
+        if names:
+            entry[kind] = [{name: {"cache": False}} for name in names]
     return entry
 
 

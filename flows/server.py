@@ -23,7 +23,7 @@ SLOW = 20.0
 PATIENCE = 180.0
 """Seconds after which a starting server is spoken of, and given up."""
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
-_OF_THE_SERVER = ("PREFECT_API_", "PREFECT_CLIENT_", "PREFECT_CLOUD_")
+OF_THE_SERVER = ("PREFECT_API_", "PREFECT_CLIENT_", "PREFECT_CLOUD_")
 """How to reach the server that the user names."""
 _ANYWHERE = Path("/")
 """A current folder in which nobody leaves settings: Prefect reads .env, prefect.toml and pyproject.toml of its own."""
@@ -69,7 +69,7 @@ def prefect_world(root: Path) -> Iterator[None]:
 
 def set_apart(root: Path) -> None:
     """The environment and the current folder in which Prefect finds falco's settings and nobody else's."""
-    kept = ("PREFECT_LOGGING_LEVEL", *(_OF_THE_SERVER if os.environ.get("PREFECT_API_URL") else ()))
+    kept = ("PREFECT_LOGGING_LEVEL", *(OF_THE_SERVER if os.environ.get("PREFECT_API_URL") else ()))
     for name in [name for name in os.environ if name.startswith("PREFECT_") and not name.startswith(kept)]:
         del os.environ[name]
     for name, value in _SETTINGS.items():

@@ -1,7 +1,7 @@
 """validate: metrics, what became of every photo and why, and pictures to look at.
 
 in: photos, data/photos.parquet, data/faces, data/inversions, data/anonymized, data/composed
-out: reports (metrics.json, withheld.parquet, outcomes.parquet, contact_sheets/, report.html)
+out: reports (metrics.json, withheld.parquet, outcomes.parquet, contact_sheets/, report.html, plots/)
 """
 
 from collections.abc import Sequence
@@ -24,15 +24,18 @@ from falco_core.project.stages import (
     PHOTO_FILES,
     REPORT,
     SHEETS,
+    SIMILARITY_PLOT,
+    UTILITY_PLOT,
     WITHHELD,
     stage_named,
 )
 from falco_core.project.work import fresh_folder
-from falco_core.reasons import Reason
+from falco_core.reasons import Reason, Treatment
 from falco_core.report import write_contact_sheets, write_report
 from falco_core.report.outcomes import outcomes, summaries, withheld_rows
 from falco_core.report.pairs import before_and_after, most_in_need
-from falco_core.store.artifact import read_table, write_table
+from falco_core.report.plots import privacy_utility, similarity_histogram
+from falco_core.store.artifact import Artifact, read_table, write_table
 from falco_core.store.rows import (
     AlignedPhoto,
     Anonymized,
@@ -63,6 +66,7 @@ def run(project: Project, execute: Execute) -> StageReport:
     write_table(project.path(WITHHELD), withheld, Withheld)
     write_table(project.path(OUTCOMES), rows, PhotoOutcome)
     write_text(project.path(METRICS), metrics.model_dump_json(indent=2) + "\n")
+    _write_plots(project, faces.composed, {row.sha256 for row in rows if row.file is not None})
     pages = _sheets(project, rows)
     write_report(project.path(REPORT), metrics=metrics, withheld=withheld, sheets=pages[:1])
     mark_failures(project)
@@ -83,6 +87,15 @@ def _metrics(project: Project, rows: Sequence[PhotoOutcome], faces: FinishedFace
         first_attempts_recognised=Rate.of(sum(each.recognised_by is not None for each in first), len(first)),
         utility=utility_of(checks),
     )
+
+
+def _write_plots(project: Project, composed: Artifact[ComposedPhoto], released: set[str]) -> None:
+    anonymized = project.artifact(ANONYMIZED, Anonymized)
+    project.path(SIMILARITY_PLOT).parent.mkdir(exist_ok=True)
+    write_text(project.path(SIMILARITY_PLOT), similarity_histogram(item.row for item in anonymized.all()))
+    cosines = {item.id: item.row.attempts[-1].cosine for item in anonymized.all()}
+    new = [check for check in released_checks(composed, released) if check.treatment == Treatment.REPLACED]
+    write_text(project.path(UTILITY_PLOT), privacy_utility(cosines, {check.face: check.farl_cosine for check in new}))
 
 
 def _sheets(project: Project, rows: Sequence[PhotoOutcome]) -> list[Path]:

@@ -5,6 +5,7 @@ import json
 import os
 import socket
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -21,32 +22,34 @@ HOLDER_VARIABLE = "FALCO_HOLDER"
 """Environment variable that tells the stages of a run who holds the project for them."""
 
 
+class InUse(ProjectError):
+    """Somebody else is at work on the project: waiting helps."""
+
+
 def check_dvc(root: Path) -> None:
-    """Raise ProjectError if DVC itself is at work on the project: called by hand, it holds nothing of falco's."""
+    """Raise InUse if DVC itself is at work on the project: called by hand, it holds nothing of falco's."""
     try:
         with (root / DVC_LOCK).open("r+", encoding="utf-8") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except FileNotFoundError:
         return
     except BlockingIOError:
-        raise ProjectError(f"{root} is in use by DVC: wait for it, or stop it") from None
+        raise InUse(f"{root} is in use by DVC: wait for it, or stop it") from None
 
 
 @contextmanager
-def holding(root: Path) -> Iterator[None]:
-    """Hold the project at `root` while the block runs; raises ProjectError that names who holds it already.
+def holding(root: Path, *, patience: float = 0.0) -> Iterator[None]:
+    """Hold the project at `root` while the block runs; raises InUse that names who holds it already.
 
-    Nothing is waited for. The hold ends with the process, however that ends. Inside a stage of a run that holds the
-    project this does nothing.
+    patience: seconds to wait for whoever holds it. The hold ends with the process, however that ends. Inside a stage of
+    a run that holds the project this does nothing.
     """
     make_private(root / OWN_FOLDER)
     with (root / LOCK_FILE).open("a+", encoding="utf-8") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _locked(file, patience):
             holder = _read(file)
             if holder.get("token") != os.environ.get(HOLDER_VARIABLE, ""):
-                raise ProjectError(_who(root, holder)) from None
+                raise InUse(_who(root, holder))
             yield
             return
         token = os.urandom(8).hex()
@@ -60,6 +63,20 @@ def holding(root: Path) -> Iterator[None]:
             if before is not None:
                 os.environ[HOLDER_VARIABLE] = before
             file.truncate(0)
+
+
+def _locked(file: IO[str], patience: float) -> bool:
+    """Whether the file could be locked, in so many seconds; at once False if this process' own run has it."""
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= deadline or _read(file).get("token") == os.environ.get(HOLDER_VARIABLE):
+                return False
+            time.sleep(1)
+        else:
+            return True
 
 
 def _write(file: IO[str], token: str) -> None:

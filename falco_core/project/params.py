@@ -169,6 +169,15 @@ class RunParams(Section):
 
     max_failed_share: Unit = 0.1
     """A stage in which more than one item and a larger share of them failed fails as a whole, to be tried again."""
+    max_stage_hours: Annotated[float, Field(gt=0.0)] | None = None
+    """A stage that takes longer is ended as failed; what is done is kept. null: as long as it takes."""
+
+
+class UiParams(Section):
+    """What a Prefect server is shown (changes no result)."""
+
+    show_originals: bool = False
+    """Pictures of originals and names of photos may go to the server."""
 
 
 class Params(Section):
@@ -190,6 +199,7 @@ class Params(Section):
     release: ReleaseParams = ReleaseParams()
     store: StoreParams = StoreParams()
     run: RunParams = RunParams()
+    ui: UiParams = UiParams()
 
     def value(self, dotted: str) -> Any:
         """The value of a key such as `anonymize.margin`; raises KeyError."""

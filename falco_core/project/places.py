@@ -27,7 +27,7 @@ def check_places(project: Project) -> None:
             raise ProjectError(f"{place} is a file: choose another project folder")
     if not (root / DVC_FILE).is_file():
         for stage in STAGES:
-            for artifact in (*stage.writes, *stage.metrics):
+            for artifact in stage.all_writes:
                 if (root / artifact).exists():
                     raise ProjectError(f"{root / artifact} is not falco's: choose another project folder")
 

@@ -18,8 +18,13 @@ PRIVATE_FOLDERS = (OWN_FOLDER, "data", "reports", ".dvc")
 _OWN_FOLDERS = (*PRIVATE_FOLDERS, "release")
 PHOTOS_LINK = f"{OWN_FOLDER}/photos"
 _PUBLIC = ("params.yaml", "pins.yaml", "dvc.yaml", "dvc.lock", ".gitignore", ".dvcignore", ".dvc")
+TRACKED = (*_PUBLIC, "reports/metrics.json", "reports/plots")
+"""What git keeps of a version."""
 _MARK = "# Made by falco: photos, what was made of them and their names stay out of git.\n"
-_ALL_BUT = "/*\n" + "".join(f"!/{name}\n" for name in _PUBLIC)
+_FIGURES = ("metrics.json", "plots")
+"""In `reports`: figures without names, which git tracks so that versions can be compared."""
+_REPORTS = ("/reports/*", *(f"!/reports/{name}" for name in _FIGURES))
+_ALL_BUT = "/*\n" + "".join(f"!/{name}\n" for name in (*_PUBLIC, "reports")) + "\n".join(_REPORTS) + "\n"
 _DVC_FILES = ("dvc.yaml", "dvc.lock", "*.dvc")
 """What DVC would read as a pipeline's, wherever it lies."""
 
@@ -80,7 +85,7 @@ def _write_gitignore(path: Path, own: list[str]) -> None:
     elif text.startswith(_MARK):
         return
     else:
-        folders = [f"/{name}/" for name in ("data", "reports", "release", OWN_FOLDER)]
+        folders = [*(f"/{name}/" for name in ("data", "release", OWN_FOLDER)), *_REPORTS]
         _write_block(path, _MARK, [*folders, "/.dvc/cache/", "/.dvc/tmp/", "/.dvc/config.local", "shown.png", *own])
 
 

@@ -19,6 +19,13 @@ class Stage:
     params: tuple[str, ...] = ()
     networks: tuple[str, ...] = ()
     metrics: tuple[str, ...] = ()
+    plots: tuple[str, ...] = ()
+    """Like the metrics small, of no photo by name, and tracked by git instead of DVC."""
+
+    @property
+    def all_writes(self) -> tuple[str, ...]:
+        """Every file and folder that it makes."""
+        return (*self.writes, *self.metrics, *self.plots)
 
 
 PHOTOS = ".falco/photos"
@@ -36,6 +43,8 @@ WITHHELD = "reports/withheld.parquet"
 OUTCOMES = "reports/outcomes.parquet"
 SHEETS = "reports/contact_sheets"
 REPORT = "reports/report.html"
+SIMILARITY_PLOT = "reports/plots/similarity.csv"
+UTILITY_PLOT = "reports/plots/privacy_utility.csv"
 GATE = "reports/gate.json"
 RELEASE = "release"
 RELEASED = "data/released.parquet"
@@ -106,12 +115,13 @@ _MAKING: tuple[Stage, ...] = (
     ),
     Stage(
         name="validate",
-        version=6,
+        version=7,
         reads=(PHOTOS, PHOTO_FILES, FACES, INVERSIONS, ANONYMIZED, COMPOSED),
         writes=(WITHHELD, OUTCOMES, SHEETS, REPORT),
         params=("validate.sheet_photos", "validate.sheet_pages", "validate.outline", *_JUDGING),
         networks=_JUDGES,
         metrics=(METRICS,),
+        plots=(SIMILARITY_PLOT, UTILITY_PLOT),
     ),
 )
 

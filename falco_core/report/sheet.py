@@ -73,6 +73,20 @@ def draw_pairs(pairs: Sequence[BeforeAfter]) -> Image.Image:
     return sheet
 
 
+def draw_grid(pictures: Sequence[np.ndarray], columns: int = 4) -> Image.Image:
+    """Thumbnails uint8 [H, W, 3] in rows, without a word."""
+    rows = -(-len(pictures) // columns)
+    columns = min(columns, len(pictures))
+    sheet = Image.new("RGB", (columns * (TILE + GAP) + GAP, rows * (TILE + GAP) + GAP), PAPER)
+    for number, pixels in enumerate(pictures):
+        row, column = divmod(number, columns)
+        free = (TILE - pixels.shape[1]) // 2, (TILE - pixels.shape[0]) // 2
+        sheet.paste(
+            Image.fromarray(pixels), (GAP + column * (TILE + GAP) + free[0], GAP + row * (TILE + GAP) + free[1])
+        )
+    return sheet
+
+
 def draw_pictures(pictures: Mapping[str, np.ndarray]) -> Image.Image:
     """Pictures uint8 [H, W, 3] side by side, each with its name below."""
     sheet = Image.new("RGB", (len(pictures) * (TILE + GAP) + GAP, TILE + CAPTION + GAP), PAPER)

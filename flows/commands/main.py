@@ -20,7 +20,9 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Anonymize the faces of an image dataset, reproducibly."
 )
-for command in (run.run, run.demo, run.init, rendered.render, run.stage, data.show, data.audit, data.forget, data.gc):
+_PROJECTS = (run.run, run.demo, run.refresh, run.init, rendered.render, run.stage)
+_KEPT = (data.show, data.audit, data.forget, data.gc)
+for command in (*_PROJECTS, *_KEPT):
     app.command()(command)
 app.add_typer(models.app, name="models")
 app.add_typer(rendered.app, name="bundle")

@@ -30,6 +30,15 @@ def run(
     run_project(out, photos, changes)
 
 
+def refresh(
+    project: Annotated[Path, typer.Argument(help="Project folder, in a git repository")] = Path("falco-project"),
+) -> None:
+    """Make a new version of a project's dataset (a git tag dataset/vN) if any photo or parameter is new."""
+    from flows.commands.running import refresh_project
+
+    refresh_project(project)
+
+
 def demo(
     out: Annotated[Path, typer.Option(help="Project folder of the demo")] = Path("falco-demo"),
     settings: Settings = None,
@@ -68,11 +77,13 @@ def stage(
     """Run one stage by itself, as dvc.yaml does (it reads what the stages before it left)."""
     from falco_core.project.folder import Project
     from falco_core.project.stages import STAGES
+    from flows.interrupts import end_with_watched
     from flows.server import set_apart
 
     if name not in [each.name for each in STAGES]:
         raise FalcoError(f"no stage {name!r}: choose from {', '.join(each.name for each in STAGES)}")
     root = Project.open(project).root
+    end_with_watched()
     set_apart(root)
     # Imports Prefect, which looks at its settings then.
     from flows.stage import run_stage_by_itself
