@@ -1,21 +1,34 @@
-"""A Prefect server for one run: ends with the process that started it, however that ends."""
+"""A Prefect server that ends with the process that started it, however that ends: started by `flows.server`."""
 
 import os
 import socket
 import sys
 import threading
 
+HOST = "127.0.0.1"
 
-def main() -> None:
-    """Serve on a free port of this machine alone, which is printed; until standard input ends."""
+
+def of_a_run() -> None:
+    """Serve one run on a free port of this machine alone, which is printed; no UI, no schedules."""
+    _serve(0, ephemeral=True)
+
+
+def standing(port: int) -> None:
+    """Serve this machine on `port` (0: a free one, which is printed), with the UI and everything that schedules."""
+    _serve(port, ephemeral=False)
+
+
+def _serve(port: int, *, ephemeral: bool) -> None:
     listener = socket.socket()
-    listener.bind(("127.0.0.1", 0))
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind((HOST, port))
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
     import uvicorn
     from prefect.server.api.server import create_app
 
-    server = uvicorn.Server(uvicorn.Config(create_app(ephemeral=True, final=True), log_level="error", lifespan="on"))
+    app = create_app(ephemeral=ephemeral, final=True)
+    server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="on"))
     print(listener.getsockname()[1], flush=True)
     server.run(sockets=[listener])
 

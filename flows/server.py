@@ -17,8 +17,10 @@ import httpx
 
 from falco_core.errors import FalcoError, first_line
 from falco_core.files import make_private, text_in, write_text
+from flows.serve import HOST
 
 HOME = ".falco/prefect"
+DATABASE = "PREFECT_SERVER_DATABASE_CONNECTION_URL"
 SLOW = 20.0
 PATIENCE = 180.0
 """Seconds after which a starting server is spoken of, and given up."""
@@ -56,25 +58,66 @@ def prefect_world(root: Path) -> Iterator[None]:
         _check(url)
         yield
         return
-    os.environ["PREFECT_API_AUTH_STRING"] = f"falco:{secrets.token_hex(16)}"
-    process = _start(root)
+    with _own_server(root / HOME, "of_a_run()", f"falco:{secrets.token_hex(16)}"):
+        yield
+
+
+@contextmanager
+def standing_world(home: Path, port: int) -> Iterator[str | None]:
+    """The server that PREFECT_API_URL names, else one of this machine that keeps its history in the folder `home`.
+
+    It has the UI and a password, which stays the same and is kept in `home`; yields the name and password, None for a
+    server that the user named. Its database is SQLite there, or what PREFECT_SERVER_DATABASE_CONNECTION_URL says.
+    Raises ServerError.
+    """
+    database = os.environ.get(DATABASE)
+    set_apart(home, ".")
+    if url := os.environ.get("PREFECT_API_URL"):
+        _check(url)
+        yield None
+        return
+    os.environ |= {"PREFECT_SERVER_UI_ENABLED": "true", "PREFECT_LOGGING_LEVEL": "INFO"}
+    if database:
+        os.environ[DATABASE] = database
+    password = _kept_password(home / "password")
+    with _own_server(home, f"standing({port})", password):
+        yield password
+
+
+@contextmanager
+def _own_server(home: Path, how: str, password: str) -> Iterator[None]:
+    """A server process (`flows.serve`) while the block runs, named in the environment."""
+    os.environ["PREFECT_API_AUTH_STRING"] = password
+    process = _start(home, how)
     try:
-        os.environ["PREFECT_API_URL"] = f"http://127.0.0.1:{_port_of(process)}/api"
-        _wait(os.environ["PREFECT_API_URL"], process, root)
+        port = _port_of(process)
+        os.environ["PREFECT_API_URL"] = f"http://{HOST}:{port}/api"
+        _wait(os.environ["PREFECT_API_URL"], process, home)
         yield
     finally:
         os.environ.pop("PREFECT_API_URL", None)
         _stop(process)
 
 
-def set_apart(root: Path) -> None:
-    """The environment and the current folder in which Prefect finds falco's settings and nobody else's."""
+def _kept_password(path: Path) -> str:
+    """The password in a file that nobody but its owner can read; a new one where there is none."""
+    if not (kept := text_in(path).strip()):
+        kept = f"falco:{secrets.token_hex(16)}"
+        path.touch(mode=0o600)
+        path.write_text(kept + "\n", encoding="utf-8")
+    return kept
+
+
+def set_apart(root: Path, folder: str = HOME) -> None:
+    """The environment and the current folder in which Prefect finds falco's settings and nobody else's; it keeps what
+    it must in the `folder` below `root`.
+    """
     kept = ("PREFECT_LOGGING_LEVEL", *(OF_THE_SERVER if os.environ.get("PREFECT_API_URL") else ()))
     for name in [name for name in os.environ if name.startswith("PREFECT_") and not name.startswith(kept)]:
         del os.environ[name]
     for name, value in _SETTINGS.items():
         os.environ.setdefault(name, value)
-    home = root / HOME
+    home = root / folder
     make_private(home)
     # A project that somebody handed over may have others, and a log's configuration can call any code.
     (home / "logging.yml").unlink(missing_ok=True)
@@ -99,11 +142,11 @@ def _check(url: str) -> None:
         ) from None
 
 
-def _start(root: Path) -> "subprocess.Popen[str]":
+def _start(home: Path, how: str) -> "subprocess.Popen[str]":
     environment = {**os.environ, "PREFECT_SERVER_API_AUTH_STRING": os.environ["PREFECT_API_AUTH_STRING"]}
-    with (root / HOME / "server.log").open("w") as log:
+    with (home / "server.log").open("w") as log:
         return subprocess.Popen(
-            [sys.executable, "-P", "-c", "from flows.serve import main; main()"],
+            [sys.executable, "-P", "-c", f"from flows import serve; serve.{how}"],
             cwd=_ANYWHERE,
             env=environment,
             text=True,
@@ -119,7 +162,7 @@ def _port_of(process: "subprocess.Popen[str]") -> str:
     return process.stdout.readline().strip() if process.stdout is not None else ""
 
 
-def _wait(url: str, process: "subprocess.Popen[str]", root: Path) -> None:
+def _wait(url: str, process: "subprocess.Popen[str]", home: Path) -> None:
     start, told = time.monotonic(), False
     user, _, password = os.environ["PREFECT_API_AUTH_STRING"].partition(":")
     while process.poll() is None and (waited := time.monotonic() - start) < PATIENCE:
@@ -133,7 +176,7 @@ def _wait(url: str, process: "subprocess.Popen[str]", root: Path) -> None:
             print("waiting for Prefect's server, which is slow to start on this machine", flush=True)
             told = True
         time.sleep(0.1)
-    raise ServerError(f"Prefect's server did not start: see {root / HOME / 'server.log'}")
+    raise ServerError(f"Prefect's server did not start: see {home / 'server.log'}")
 
 
 def _stop(process: "subprocess.Popen[str]") -> None:

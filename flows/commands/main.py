@@ -20,7 +20,7 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Anonymize the faces of an image dataset, reproducibly."
 )
-_PROJECTS = (run.run, run.demo, run.refresh, run.init, rendered.render, run.stage)
+_PROJECTS = (run.run, run.demo, run.refresh, run.serve, run.init, rendered.render, run.stage)
 _KEPT = (data.show, data.audit, data.forget, data.gc)
 for command in (*_PROJECTS, *_KEPT):
     app.command()(command)

@@ -56,6 +56,20 @@ def demo(
         run_project(out, photos, _changes(settings))
 
 
+def serve(
+    projects: Annotated[list[Path], typer.Argument(help="Project folders")],
+    cron: Annotated[
+        str | None, typer.Option(help='When each is refreshed, as of cron: "0 3 * * *" is every night at three')
+    ] = None,
+    port: Annotated[int, typer.Option(help="Of the server's UI, on this machine alone")] = 4200,
+    home: Annotated[Path | None, typer.Option(help="Where the server keeps its history and its password")] = None,
+) -> None:
+    """Run PROJECTS from Prefect's UI and on a schedule, until this is ended (Ctrl-C)."""
+    from flows.commands.serving import serve_here
+
+    serve_here(projects, cron, port, home)
+
+
 def init(
     project: Annotated[Path, typer.Argument(help="Project folder")],
     photos: Annotated[Path | None, typer.Option(help="Folder of photos")] = None,
