@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, cast
+from typing import cast
 
 from prefect import State, Task, flow, get_run_logger, task
 from prefect.client.orchestration import get_client
@@ -11,7 +11,6 @@ from prefect.client.schemas.objects import TaskRun
 from prefect.runtime import task_run
 from prefect.settings import get_current_settings
 from prefect.states import Completed
-from pydantic import Field
 
 from falco_core.errors import FalcoError
 from falco_core.project.folder import Project
@@ -46,14 +45,15 @@ class RunFailed(FalcoError):
 
 @flow(name="anonymize-dataset", persist_result=False)
 def anonymize_dataset(
-    project: Annotated[Path, Field(description="Project folder on the machine that runs this; made if there is none")],
-    photos: Annotated[Path | None, Field(description="Folder of photos; empty: the one the project has")] = None,
-    settings: Annotated[
-        dict[str, Setting] | None,
-        Field(description='Keys of params.yaml to be changed first, such as {"anonymize.margin": -0.1}'),
-    ] = None,
+    project: Path, photos: Path | None = None, settings: dict[str, Setting] | None = None
 ) -> dict[str, How]:
-    """Bring every artifact of `project` up to date, the release among them; returns what happened to each stage."""
+    """Bring every artifact of a project up to date, the release among them; returns what happened to each stage.
+
+    Args:
+        project: The project folder on the machine that runs this; made if there is none.
+        photos: The folder of photos; left out: the one that the project has.
+        settings: Keys of params.yaml that are changed first, such as {"anonymize.margin": -0.1}.
+    """
     with nameless(), prepared(project, photos, settings or {}, patience=PATIENCE) as opened:
         return bring_up_to_date(opened)
 

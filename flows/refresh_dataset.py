@@ -1,12 +1,10 @@
 """A new version of a dataset, if anything is new: found, made, committed and tagged."""
 
 from pathlib import Path
-from typing import Annotated
 
 from prefect import State, flow, get_run_logger
 from prefect.artifacts import create_markdown_artifact
 from prefect.states import Completed
-from pydantic import Field
 
 from falco_core.project.folder import Project
 from flows.anonymize_dataset import PATIENCE, bring_up_to_date, nameless
@@ -17,10 +15,12 @@ from flows.versions import Version, check_git, is_version, latest_tag, make_vers
 
 
 @flow(name="refresh-dataset", persist_result=False)
-def refresh_dataset(
-    project: Annotated[Path, Field(description="Project folder on the machine that runs this")],
-) -> State[str]:
-    """Make a new version of the dataset of `project`; ends `Unchanged` if no photo, parameter or network is new."""
+def refresh_dataset(project: Path) -> State[str]:
+    """Make a new version of a project's dataset; ends `Unchanged` if no photo, parameter or network is new.
+
+    Args:
+        project: The project folder, in a git repository, on the machine that runs this.
+    """
     with nameless(), prepared(project, None, {}, patience=PATIENCE) as opened:
         check_git(opened.root)
         before = latest_tag(opened.root)
