@@ -23,7 +23,7 @@ from falco_core.project.stages import PUBLIC, STAGES, Stage
 from falco_core.project.standing import check_release, restore_release
 from falco_core.project.upgrade import drop_left_overs, upgrade
 from falco_core.strict_yaml import RefusedYaml, load_yaml
-from flows.repository import init_repository
+from flows.repository import PRIVATE_REMOTE, PUBLIC_REMOTE, init_repository
 
 VERIFIED = ".falco/bundle_verified"
 DVC_WRITTEN = ".falco/dvc.yaml.written"
@@ -145,10 +145,15 @@ def _dvc_stage(stage: Stage) -> dict[str, Any]:
         entry["deps"] = list(stage.reads)
     entry["params"] = [*stage.params, {PINS_FILE: [stage.name]}]
     if stage.writes:
-        entry["outs"] = [name if name in PUBLIC else {name: {"push": False}} for name in stage.writes]
+        # Each output has its remote: DVC takes none of it to another one, whatever is the default or named with -r.
+        entry["outs"] = [{name: {"remote": _remote(name)}} for name in stage.writes]
     if stage.metrics:
         entry["metrics"] = [{name: {"push": False}} for name in stage.metrics]
     return entry
+
+
+def _remote(output: str) -> str:
+    return PUBLIC_REMOTE if output in PUBLIC else PRIVATE_REMOTE
 
 
 def _plain(document: CommentedMap, source: Path) -> Any:
