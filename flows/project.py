@@ -148,7 +148,7 @@ def _dvc_stage(stage: Stage) -> dict[str, Any]:
         # Each output has its remote: DVC takes none of it to another one, whatever is the default or named with -r.
         entry["outs"] = [{name: {"remote": _remote(name)}} for name in stage.writes]
     if stage.metrics:
-        entry["metrics"] = [{name: {"push": False}} for name in stage.metrics]
+        entry["metrics"] = [{name: {"cache": False}} for name in stage.metrics]
     return entry
 
 

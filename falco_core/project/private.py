@@ -18,10 +18,15 @@ PRIVATE_FOLDERS = (OWN_FOLDER, "data", "reports", ".dvc")
 _OWN_FOLDERS = (*PRIVATE_FOLDERS, "release")
 PHOTOS_LINK = f"{OWN_FOLDER}/photos"
 _PUBLIC = ("params.yaml", "pins.yaml", "dvc.yaml", "dvc.lock", ".gitignore", ".dvcignore", ".dvc")
+TRACKED = (*_PUBLIC, "reports/metrics.json", "reports/plots", PHOTOS_LINK)
+"""What git keeps of a version."""
 _MARK = "# Made by falco: photos, what was made of them and their names stay out of git.\n"
+_FIGURES = ("metrics.json", "plots")
+"""In `reports`: figures without names, which git tracks so that versions can be compared."""
+_REPORTS = ("/reports/*", *(f"!/reports/{name}" for name in _FIGURES))
 _THE_LINK = (f"/{OWN_FOLDER}/*", f"!/{PHOTOS_LINK}", f"/{PHOTOS_LINK}/")
 """Of our own folder, git takes up the link alone: a folder in its place is none."""
-_ALL_BUT = "/*\n" + "".join(f"!/{name}\n" for name in (*_PUBLIC, OWN_FOLDER)) + "".join(f"{p}\n" for p in _THE_LINK)
+_ALL_BUT = "\n".join(("/*", *(f"!/{name}" for name in (*_PUBLIC, "reports", OWN_FOLDER)), *_REPORTS, *_THE_LINK, ""))
 _DVC_FILES = ("dvc.yaml", "dvc.lock", "*.dvc")
 """What DVC would read as a pipeline's, wherever it lies."""
 _NOT_READ = (
@@ -86,8 +91,8 @@ def _write_gitignore(path: Path, own: list[str]) -> None:
     elif text.startswith(_MARK):
         return
     else:
-        folders = [f"/{name}/" for name in ("data", "reports", "release", ".dvc/cache", ".dvc/tmp")]
-        _write_block(path, _MARK, [*folders, "/.dvc/config.local", "shown.png", *_THE_LINK, *own])
+        folders = [f"/{name}/" for name in ("data", "release", ".dvc/cache", ".dvc/tmp")]
+        _write_block(path, _MARK, [*folders, *_REPORTS, *_THE_LINK, "/.dvc/config.local", "shown.png", *own])
 
 
 def _write_block(path: Path, mark: str, lines: list[str]) -> None:
