@@ -17,6 +17,8 @@ OWN_FOLDER = ".falco"
 PRIVATE_FOLDERS = (OWN_FOLDER, "data", "reports", ".dvc")
 _OWN_FOLDERS = (*PRIVATE_FOLDERS, "release")
 PHOTOS_LINK = f"{OWN_FOLDER}/photos"
+MIRROR = f"{OWN_FOLDER}/mirror"
+"""The copy of photos that lie elsewhere."""
 _PUBLIC = ("params.yaml", "pins.yaml", "dvc.yaml", "dvc.lock", ".gitignore", ".dvcignore", ".dvc")
 TRACKED = (*_PUBLIC, "reports/metrics.json", "reports/plots", PHOTOS_LINK)
 """What git keeps of a version."""
@@ -30,7 +32,7 @@ _ALL_BUT = "\n".join(("/*", *(f"!/{name}" for name in (*_PUBLIC, "reports", OWN_
 _DVC_FILES = ("dvc.yaml", "dvc.lock", "*.dvc")
 """What DVC would read as a pipeline's, wherever it lies."""
 _NOT_READ = (
-    *(f"/{OWN_FOLDER}/{name}/" for name in ("store", "prefect", "standing")),
+    *(f"/{OWN_FOLDER}/{name}/" for name in ("store", "prefect", "standing", "mirror")),
     *(f"/{PHOTOS_LINK}/**/{name}" for name in (".*", *_DVC_FILES)),
 )
 """What DVC leaves out in every project. Hashes depend on it, so that git tracks it."""
@@ -54,7 +56,8 @@ def write_ignores(root: Path, photos: Path, passed_over: Iterable[PassedOver]) -
 
     photos: their folder; passed_over: what lies in it beside them.
     """
-    own = [f"/{_pattern(photos.relative_to(root).as_posix())}/"] if photos.is_relative_to(root) else []
+    is_own = photos.is_relative_to(root) and not photos.is_relative_to(root / OWN_FOLDER)
+    own = [f"/{_pattern(photos.relative_to(root).as_posix())}/"] if is_own else []
     _write_gitignore(root / ".gitignore", own)
     # Photos inside the project are seen through the link only: a dvc.yaml among them is nobody's.
     _write_block(root / ".dvcignore", "# Made by falco.\n", [*own, *_NOT_READ])

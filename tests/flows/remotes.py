@@ -1,24 +1,13 @@
 """Remotes for tests: two folders, or two buckets of an S3 server on loopback."""
 
 import hashlib
-import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import boto3
-import pytest
-from moto.server import ThreadedMotoServer
 
 from tests.flows.runs import call
 
-KEYS = {
-    "AWS_ACCESS_KEY_ID": "testing",
-    "AWS_SECRET_ACCESS_KEY": "testing",
-    "AWS_DEFAULT_REGION": "us-east-1",
-    "AWS_MAX_ATTEMPTS": "1",
-}
 NAMES = ("private", "public")
 
 
@@ -59,19 +48,3 @@ def checked(*command: str | Path, cwd: Path) -> str:
 
 def folders(root: Path) -> Remotes:
     return Remotes({name: str(root / "remotes" / name) for name in NAMES})
-
-
-@contextmanager
-def s3_server() -> Iterator[str]:
-    """The address of an S3 server, its keys in the environment."""
-    logging.getLogger("werkzeug").setLevel(logging.WARNING)
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    try:
-        with pytest.MonkeyPatch.context() as patch:
-            for name, value in KEYS.items():
-                patch.setenv(name, value)
-            host, port = server.get_host_and_port()
-            yield f"http://{host}:{port}"
-    finally:
-        server.stop()

@@ -6,7 +6,6 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-import boto3
 import pytest
 
 from falco_core.judges import recognisers
@@ -15,8 +14,9 @@ from flows.project import init_project
 from flows.stage import run_stage
 from tasks.batches import execute_here
 from tests.falco_core.judges.helpers import StrokeJudge
-from tests.flows.remotes import Remotes, checked, folders, s3_server
+from tests.flows.remotes import Remotes, checked, folders
 from tests.flows.runs import call
+from tests.s3 import new_bucket, s3_server
 from tests.tasks.test_stages import SETTINGS, small_copy
 
 PHOTOS = ("open_sky.png", "office_window.png")
@@ -61,7 +61,7 @@ def remotes(request: pytest.FixtureRequest, tmp_path: Path) -> Remotes:
     endpoint = request.getfixturevalue("s3")
     urls = {name: f"s3://{tmp_path.name[-20:].replace('_', '-')}-{name}/falco" for name in ("private", "public")}
     for url in urls.values():
-        boto3.client("s3", endpoint_url=endpoint).create_bucket(Bucket=url.split("/")[2])
+        new_bucket(endpoint, url.split("/")[2])
     return Remotes(urls, endpoint)
 
 
