@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from uuid import uuid4
 
 import boto3
 import pytest
@@ -36,6 +37,6 @@ def s3_server() -> Iterator[str]:
         server.stop()
 
 
-def new_bucket(endpoint: str, name: str) -> Any:
-    """An empty bucket."""
-    return boto3.resource("s3", endpoint_url=endpoint).create_bucket(Bucket=name)
+def new_bucket(endpoint: str) -> Any:
+    """An empty bucket, of any name."""
+    return boto3.resource("s3", endpoint_url=endpoint).create_bucket(Bucket=uuid4().hex)

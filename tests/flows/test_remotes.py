@@ -14,7 +14,7 @@ from flows.project import init_project
 from flows.stage import run_stage
 from tasks.batches import execute_here
 from tests.falco_core.judges.helpers import StrokeJudge
-from tests.flows.remotes import Remotes, checked, folders
+from tests.flows.remotes import NAMES, Remotes, checked, folders
 from tests.flows.runs import call
 from tests.s3 import new_bucket, s3_server
 from tests.tasks.test_stages import SETTINGS, small_copy
@@ -59,9 +59,7 @@ def remotes(request: pytest.FixtureRequest, tmp_path: Path) -> Remotes:
     if request.param == "folders":
         return folders(tmp_path)
     endpoint = request.getfixturevalue("s3")
-    urls = {name: f"s3://{tmp_path.name[-20:].replace('_', '-')}-{name}/falco" for name in ("private", "public")}
-    for url in urls.values():
-        new_bucket(endpoint, url.split("/")[2])
+    urls = {name: f"s3://{new_bucket(endpoint).name}/falco" for name in NAMES}
     return Remotes(urls, endpoint)
 
 
@@ -168,7 +166,7 @@ def test_what_is_not_of_the_present_state_goes_from_both_remotes(project: Path, 
     remotes = folders(tmp_path)
     remotes.name_in(project)
     checked("dvc", "push", cwd=project)
-    old = {name: remotes.objects(name) for name in ("private", "public")}
+    old = {name: remotes.objects(name) for name in NAMES}
     for name in ("data/faces", "release/photos"):
         path = next(path for path in (project / name).rglob("*") if path.is_file())
         path.unlink()

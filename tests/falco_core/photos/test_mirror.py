@@ -22,9 +22,9 @@ def s3() -> Iterator[str]:
 
 
 @pytest.fixture
-def bucket(s3: str, request: pytest.FixtureRequest) -> Any:
+def bucket(s3: str) -> Any:
     """A bucket with photos below `photos/`, and others that are none of ours."""
-    bucket = new_bucket(s3, f"bucket-{abs(hash(request.node.name))}")
+    bucket = new_bucket(s3)
     for name, data in FIRST.items():
         bucket.put_object(Key=f"photos/{name}", Body=data)
     bucket.put_object(Key="photos/", Body=b"")
