@@ -11,10 +11,12 @@ from falco_core.errors import ProjectError
 from falco_core.project.stages import PHOTO_FILES
 from falco_core.store.artifact import read_table
 from falco_core.store.rows import PhotoFile
+from flows.commands.data import forget
 from flows.project import init_project
 from flows.stage import run_stage
 from tasks.batches import execute_here
 from tests.flows.runs import call
+from tests.flows.test_forget import traces
 from tests.s3 import new_bucket, s3_server
 
 
@@ -92,10 +94,28 @@ def test_photos_of_another_place_than_the_parameters_name_are_not_read(project: 
 
 def test_a_photo_that_still_lies_there_is_not_forgotten(bucket: Any, project: Path) -> None:
     for name in ("anna.jpg", f"s3://{bucket.name}/mine/anna.jpg"):
-        done = call("falco", "forget", name, "--delete", "--project", project, cwd=project)
-        assert done.returncode == 2
-        assert f"anna.jpg still lies under s3://{bucket.name}/mine: delete it there first" in done.stderr
+        with pytest.raises(ProjectError, match=f"anna.jpg still lies under s3://{bucket.name}/mine: delete it there"):
+            forget([Path(name)], project=project, delete=True)
     assert files(project)["anna.jpg"] == b"anna.jpg"
+
+
+def test_of_a_photo_that_is_gone_there_nothing_stays(
+    bucket: Any, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert traces(project, {"name": b"bertha.jpg"}) == {"name"}
+    bucket.Object("mine/deep/bertha.jpg").delete()
+    # The run itself is others' business.
+    monkeypatch.setattr("flows.commands.running.run_project", lambda root, *_: init_project(root, photos=None))
+    forget([Path("deep/bertha.jpg")], project=project)
+    assert traces(project, {"name": b"bertha.jpg"}) == set()
+    assert set(files(project)) == {"anna.jpg", "notes.txt"}
+
+
+def test_with_the_last_photo_goes_everything(bucket: Any, project: Path) -> None:
+    bucket.objects.all().delete()
+    forget([Path(name) for name in ("anna.jpg", "deep/bertha.jpg", "notes.txt")], project=project)
+    assert traces(project, {"anna": b"anna.jpg", "bertha": b"bertha.jpg"}) == set()
+    assert not (project / ".falco/mirror").exists()
 
 
 def test_of_a_folder_that_is_here_again_no_copy_stays(project: Path, tmp_path: Path) -> None:

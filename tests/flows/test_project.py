@@ -136,6 +136,15 @@ def test_a_project_is_for_its_owner_alone_and_git_takes_text_that_tells_of_nobod
     assert not call("dvc", "status", cwd=project).stderr
 
 
+def test_git_takes_the_link_to_the_photos_and_no_folder_in_its_place(tmp_path: Path, photos: Path) -> None:
+    project = init_project(tmp_path / "project", photos=photos).root
+    (project / ".falco/photos").unlink()
+    (project / ".falco/photos").mkdir()
+    (project / ".falco/photos/anna.jpg").write_bytes(b"SECRET")
+    call("git", "add", ".", cwd=project)
+    assert ".falco" not in call("git", "ls-files", cwd=project).stdout
+
+
 @pytest.mark.parametrize("ignored", [False, True], ids=["seen", "ignored"])
 def test_a_surrounding_repository_gets_nothing_private(tmp_path: Path, photos: Path, ignored: bool) -> None:
     call("git", "init", "--quiet", cwd=tmp_path)
