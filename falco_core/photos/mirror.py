@@ -64,6 +64,8 @@ def files_there(url: str) -> list[RemoteFile]:
     root = root.rstrip("/")
     # A key that ends with a slash is how some programs mark a folder.
     wanted = {name: info for name, info in found.items() if info["type"] == "file" and not name.endswith("/")}
+    if root in wanted:
+        raise ProjectError(f"{KEY}: {url} is a file: name the folder that holds the photos")
     rows = sorted((_row(root, name, info) for name, info in wanted.items()), key=lambda row: row.path)
     folders = {parent for row in rows for parent in _parents(row.path)}
     for row in rows:
@@ -113,7 +115,7 @@ def check_copy(photos: Path, url: str) -> None:
 
 
 def _row(root: str, name: str, info: dict[str, Any]) -> RemoteFile:
-    path = name.removeprefix(root + "/") if root else name.lstrip("/")
+    path = name.removeprefix(f"{root}/")
     said = "\n".join(f"{key} {info[key]!r}" for key in sorted(info))
     size = info.get("size")
     state = hashlib.sha256(said.encode("utf-8", "replace")).hexdigest()

@@ -122,6 +122,16 @@ def test_a_listing_that_fails_is_one_line(s3: str) -> None:
     assert "\n" not in str(error.value)
 
 
+def test_a_file_is_no_folder_of_photos(bucket: Any) -> None:
+    with pytest.raises(ProjectError, match="is a file: name the folder"):
+        files_there(f"s3://{bucket.name}/photos/a.jpg")
+
+
+def test_a_whole_bucket_may_be_the_folder(bucket: Any, tmp_path: Path) -> None:
+    mirrored(f"s3://{bucket.name}", tmp_path / "mirror")
+    assert set(contents(tmp_path / "mirror")) == {*(f"photos/{name}" for name in FIRST), "photos-of-others/x.jpg"}
+
+
 def test_a_copy_that_is_being_changed_or_of_another_place_is_no_copy(bucket: Any, tmp_path: Path) -> None:
     url, folder = url_of(bucket), tmp_path / "mirror"
     mirrored(url, folder)
