@@ -15,6 +15,7 @@ from prefect.states import Completed
 from falco_core.errors import FalcoError
 from falco_core.project.folder import Project
 from falco_core.project.stages import STAGES
+from flows.photos import folder_or_setting
 from flows.progress import BATCH, begin, show
 from flows.project import Setting, prepared
 from flows.records import is_nameless
@@ -45,16 +46,17 @@ class RunFailed(FalcoError):
 
 @flow(name="anonymize-dataset", persist_result=False)
 def anonymize_dataset(
-    project: Path, photos: Path | None = None, settings: dict[str, Setting] | None = None
+    project: Path, photos: str | None = None, settings: dict[str, Setting] | None = None
 ) -> dict[str, How]:
     """Bring every artifact of a project up to date, the release among them; returns what happened to each stage.
 
     Args:
         project: The project folder on the machine that runs this; made if there is none.
-        photos: The folder of photos; left out: the one that the project has.
+        photos: The folder of photos, or its URL (s3://...); left out: the one that the project has.
         settings: Keys of params.yaml that are changed first, such as {"anonymize.margin": -0.1}.
     """
-    with nameless(), prepared(project, photos, settings or {}, patience=PATIENCE) as opened:
+    folder, changes = folder_or_setting(photos, settings or {})
+    with nameless(), prepared(project, folder, changes, patience=PATIENCE) as opened:
         return bring_up_to_date(opened)
 
 

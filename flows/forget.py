@@ -11,6 +11,7 @@ from dvc.repo import Repo
 
 from falco_core.errors import ProjectError
 from falco_core.photos.folder import list_photos
+from falco_core.photos.mirror import files_there
 from falco_core.project.folder import Project
 from flows.repository import DVC_STATE
 
@@ -20,6 +21,8 @@ def photos_to_forget(project: Project, photos: Sequence[Path]) -> list[Path]:
     folder = project.photos.resolve()
     found = []
     for photo in photos:
+        if project.photos_url is not None and photo.is_relative_to(project.photos_url):
+            photo = photo.relative_to(project.photos_url)
         # Not resolved: a photo may be a link. But `..` counts as what it means.
         places = (Path(os.path.normpath(place)) for place in (photo.absolute(), folder / photo))
         inside = [path for path in places if path.is_relative_to(folder) and path != folder]
@@ -27,6 +30,14 @@ def photos_to_forget(project: Project, photos: Sequence[Path]) -> list[Path]:
             raise ProjectError(f"{photo} is not in the photo folder {folder}")
         found.append(inside[0])
     return found
+
+
+def check_gone(url: str, photos: Sequence[Path]) -> None:
+    """Raise ProjectError if one of the photos (paths below `url`) still lies there."""
+    there = {file.path for file in files_there(url)}
+    for photo in photos:
+        if photo.as_posix() in there:
+            raise ProjectError(f"{photo} still lies under {url}: delete it there first, earlier versions of it, too")
 
 
 def forget_all(project: Project) -> bool:

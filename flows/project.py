@@ -1,10 +1,10 @@
 """Making a project folder: params.yaml, dvc.yaml, pins.yaml, what keeps it private, and a DVC repository."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -12,7 +12,6 @@ from ruamel.yaml.comments import CommentedMap
 
 from falco_core.errors import BundleError, ProjectError
 from falco_core.files import PRIVATE, text_in, write_text
-from falco_core.photos.folder import PassedOver, list_photos
 from falco_core.project.document import add_missing, open_document, set_value, text_of
 from falco_core.project.folder import PARAMS_FILE, Project
 from falco_core.project.holding import check_dvc, holding
@@ -24,7 +23,8 @@ from falco_core.project.stages import PUBLIC, RELEASE, SHEETS, SIMILARITY_PLOT, 
 from falco_core.project.standing import check_release, restore_release
 from falco_core.project.upgrade import drop_left_overs, upgrade
 from falco_core.strict_yaml import RefusedYaml, load_yaml
-from flows.repository import init_repository
+from flows.photos import FoundPhotos, bring_photos, find_photos
+from flows.repository import PRIVATE_REMOTE, PUBLIC_REMOTE, init_repository
 
 VERIFIED = ".falco/bundle_verified"
 DVC_WRITTEN = ".falco/dvc.yaml.written"
@@ -77,8 +77,7 @@ class Plan:
     project: Project
     document: CommentedMap
     said: str | None
-    photos: Sequence[PurePosixPath]
-    passed_over: Sequence[PassedOver]
+    found: FoundPhotos
 
 
 def plan_project(root: Path, *, photos: Path | None, changes: Mapping[str, Any] | None = None) -> Plan:
@@ -102,8 +101,7 @@ def plan_project(root: Path, *, photos: Path | None, changes: Mapping[str, Any] 
     if said is None and not _is_ours(root / DVC_FILE):
         raise ProjectError(f"{root / DVC_FILE} is not falco's: choose another project folder")
     add_missing(document, params.model_dump(mode="json", by_alias=True))
-    found, passed_over = list_photos(project.photos)
-    return Plan(project, document, said, found, passed_over)
+    return Plan(project, document, said, find_photos(project))
 
 
 def init_project(root: Path, *, photos: Path | None, changes: dict[str, Any] | None = None) -> Project:
@@ -153,8 +151,9 @@ def write_project(plan: Plan) -> None:
         drop_left_overs(root)
         print(plan.said, flush=True)
     make_folders_private(root)
-    write_ignores(root, project.photos.resolve(), plan.passed_over)
-    link_photos(root, project.photos)
+    photos = bring_photos(project, plan.found)
+    write_ignores(root, photos.resolve(), plan.found.passed_over)
+    link_photos(root, photos)
     _write_if_changed(root / PARAMS_FILE, text_of(plan.document))
     _write_dvc_yaml(root)
     write_pins(project)
@@ -165,7 +164,8 @@ def write_project(plan: Plan) -> None:
 
 def check_photos(plan: Plan) -> None:
     """Raise ProjectError if there is no photo."""
-    check_any(plan.project.photos, plan.photos, plan.passed_over)
+    place = plan.project.photos_url or plan.project.photos
+    check_any(place, plan.found.photos, plan.found.passed_over)
 
 
 def check_bundle(project: Project) -> None:
@@ -202,11 +202,16 @@ def _dvc_stage(stage: Stage) -> dict[str, Any]:
         entry["deps"] = list(stage.reads)
     entry["params"] = [*stage.params, {PINS_FILE: [stage.name]}]
     if stage.writes:
-        entry["outs"] = [name if name in PUBLIC else {name: {"push": False}} for name in stage.writes]
+        # Each output has its remote: DVC takes none of it to another one, whatever is the default or named with -r.
+        entry["outs"] = [{name: {"remote": _remote(name)}} for name in stage.writes]
     for kind, names in (("metrics", stage.metrics), ("plots", stage.plots)):
         if names:
             entry[kind] = [{name: {"cache": False}} for name in names]
     return entry
+
+
+def _remote(output: str) -> str:
+    return PUBLIC_REMOTE if output in PUBLIC else PRIVATE_REMOTE
 
 
 def _plain(document: CommentedMap, source: Path) -> Any:

@@ -14,6 +14,10 @@ from dvc.scm import SCMError
 from falco_core.errors import ProjectError, first_line
 
 DVC_STATE = ".falco/dvc"
+PRIVATE_REMOTE, PUBLIC_REMOTE = "private", "public"
+"""DVC's remotes of what was made of originals, and of the release."""
+_NOWHERE = "/dev/null/name-it-with-dvc-remote-modify-{name}-url"
+"""A remote that nobody has named yet: DVC cannot do without one, and nothing can be written there."""
 
 
 def init_repository(root: Path) -> None:
@@ -36,6 +40,10 @@ def _configure(root: Path, with_git: bool) -> None:
             _set_options(config, core=options)
             # One copy of everything where the file system can link, and never a link into the cache in the release.
             _set_options(config, cache={"type": ["reflink", "hardlink", "copy"]}, exp={"auto_push": False})
+            # What DVC pushes beside the outputs (its run cache) tells of originals, too.
+            _set_options(config, core={"remote": PRIVATE_REMOTE})
+            for name in (PRIVATE_REMOTE, PUBLIC_REMOTE):
+                config["remote"].setdefault(name, {"url": _NOWHERE.format(name=name)})
         with repo.config.edit("local") as config:
             # DVC remembers paths of photos, by default in a place that everybody can read.
             _set_options(config, core={"site_cache_dir": str(root / DVC_STATE)})

@@ -52,6 +52,12 @@ def list_photos(root: Path) -> tuple[list[PurePosixPath], list[PassedOver]]:
     return sorted(photos), sorted(others, key=lambda other: other.path)
 
 
+def is_photo(path: PurePosixPath) -> bool:
+    """Whether a path in a photo folder, by its name alone, is that of a photo."""
+    hidden = any(part.startswith(".") for part in path.parts)
+    return not hidden and path.suffix.lower() in PHOTO_SUFFIXES
+
+
 def _walk(root: Path, start: str, inside: str) -> Iterator[tuple[str, str | None]]:
     """Every path below `root`/`start` and why it is passed over; None: it is a photo."""
     folders = [start]

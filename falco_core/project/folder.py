@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, TypeVar
 
 from falco_core.bundles import BundleSpec, load_spec
 from falco_core.errors import ParamsError, ProjectError
+from falco_core.photos.mirror import check_copy
 from falco_core.project.keys import Keys
 from falco_core.project.params import Params, load_params
-from falco_core.project.stages import STAGES, Stage
+from falco_core.project.stages import PHOTOS, STAGES, Stage
 from falco_core.store.artifact import Artifact
 from falco_core.store.kept import KeptWork
+from falco_core.store.place import is_url
 
 if TYPE_CHECKING:
     from falco_core.bundles.bundle import Bundle
@@ -36,8 +38,19 @@ class Project:
         return cls(root, load_params(root / PARAMS_FILE))
 
     @property
+    def photos_url(self) -> str | None:
+        """Where photos lie that are in no folder of this machine; None: they are in one."""
+        place = self.params.input.photos
+        return place if is_url(place) else None
+
+    @property
     def photos(self) -> Path:
-        """The folder of photos; raises ProjectError if there is none."""
+        """The folder of photos, or of the copy of those that lie elsewhere; raises ProjectError if there is none."""
+        if self.photos_url is not None:
+            # Through the link, by which a clone on this machine finds the copy, too.
+            folder = (self.root / PHOTOS).resolve()
+            check_copy(folder, self.photos_url)
+            return folder
         folder = self.root / self.params.input.photos
         if not folder.is_dir():
             raise ProjectError(f"input.photos: {folder} is not a folder; name one in {self.root / PARAMS_FILE}")
@@ -81,7 +94,7 @@ class Project:
     @property
     def _store(self) -> str:
         url = self.params.store.path
-        return url if "://" in url else str((self.root / url).resolve())
+        return url if is_url(url) else str((self.root / url).resolve())
 
     def artifact(self, folder: str, row_class: type[RowType]) -> Artifact[RowType]:
         """What a stage left in a folder of the stage table; raises ProjectError if it is missing."""

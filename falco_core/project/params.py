@@ -26,7 +26,7 @@ class InputParams(Section):
     """Where the photos are."""
 
     photos: str = Field(min_length=1)
-    """Folder tree of photos, relative to the project folder or absolute."""
+    """Folder tree of photos, relative to the project folder or absolute; or an fsspec URL (`s3://bucket/prefix`)."""
 
 
 class AlignParams(Section):

@@ -16,12 +16,9 @@ MOST_NAMED = 5
 
 def check_places(project: Project) -> None:
     """Raise ProjectError if photos and falco's own folders overlap: DVC empties a stage's outputs before it runs."""
-    photos, root = project.photos.resolve(), project.root
-    if root.is_relative_to(photos):
-        raise ProjectError(f"{root} lies inside the photo folder {photos}: choose a project folder elsewhere")
-    for name in OWN_FOLDERS:
-        if photos.is_relative_to(root / name):
-            raise ProjectError(f"{photos} lies where falco writes: move the photos out of {root / name}")
+    root = project.root
+    if project.photos_url is None:
+        _check_photos(project.photos.resolve(), root)
     for place in (root, *root.parents):
         if place.exists() and not place.is_dir():
             raise ProjectError(f"{place} is a file: choose another project folder")
@@ -32,7 +29,15 @@ def check_places(project: Project) -> None:
                     raise ProjectError(f"{root / artifact} is not falco's: choose another project folder")
 
 
-def check_any(photos: Path, found: Sequence[object], passed_over: Sequence[PassedOver]) -> None:
+def _check_photos(photos: Path, root: Path) -> None:
+    if root.is_relative_to(photos):
+        raise ProjectError(f"{root} lies inside the photo folder {photos}: choose a project folder elsewhere")
+    for name in OWN_FOLDERS:
+        if photos.is_relative_to(root / name):
+            raise ProjectError(f"{photos} lies where falco writes: move the photos out of {root / name}")
+
+
+def check_any(photos: Path | str, found: Sequence[object], passed_over: Sequence[PassedOver]) -> None:
     """Raise ProjectError if no photo was found, and say what was."""
     if not found:
         named = f"; passed over: {'; '.join(lines_of(passed_over))}" if passed_over else ""

@@ -2,10 +2,10 @@
 
 DVC hashes all that it finds in a folder it depends on, and waits forever for a FIFO. So it is shown the photos through
 a link inside the project, where files of ours can tell it what to leave out. The link also keeps the photos' place out
-of dvc.lock.
+of dvc.lock. Git tracks it, with an absolute target: a clone on this machine, those that DVC makes for experiments among
+them, finds the photos; elsewhere `falco init CLONE --photos THERE` sets it right.
 """
 
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -17,16 +17,25 @@ OWN_FOLDER = ".falco"
 PRIVATE_FOLDERS = (OWN_FOLDER, "data", "reports", ".dvc")
 _OWN_FOLDERS = (*PRIVATE_FOLDERS, "release")
 PHOTOS_LINK = f"{OWN_FOLDER}/photos"
+MIRROR = f"{OWN_FOLDER}/mirror"
+"""The copy of photos that lie elsewhere."""
 _PUBLIC = ("params.yaml", "pins.yaml", "dvc.yaml", "dvc.lock", ".gitignore", ".dvcignore", ".dvc")
-TRACKED = (*_PUBLIC, "reports/metrics.json", "reports/plots")
+TRACKED = (*_PUBLIC, "reports/metrics.json", "reports/plots", PHOTOS_LINK)
 """What git keeps of a version."""
 _MARK = "# Made by falco: photos, what was made of them and their names stay out of git.\n"
 _FIGURES = ("metrics.json", "plots")
 """In `reports`: figures without names, which git tracks so that versions can be compared."""
 _REPORTS = ("/reports/*", *(f"!/reports/{name}" for name in _FIGURES))
-_ALL_BUT = "/*\n" + "".join(f"!/{name}\n" for name in (*_PUBLIC, "reports")) + "\n".join(_REPORTS) + "\n"
+_THE_LINK = (f"/{OWN_FOLDER}/*", f"!/{PHOTOS_LINK}", f"/{PHOTOS_LINK}/")
+"""Of our own folder, git takes up the link alone: a folder in its place is none."""
+_ALL_BUT = "\n".join(("/*", *(f"!/{name}" for name in (*_PUBLIC, "reports", OWN_FOLDER)), *_REPORTS, *_THE_LINK, ""))
 _DVC_FILES = ("dvc.yaml", "dvc.lock", "*.dvc")
 """What DVC would read as a pipeline's, wherever it lies."""
+_NOT_READ = (
+    *(f"/{OWN_FOLDER}/{name}/" for name in ("store", "prefect", "standing", "mirror")),
+    *(f"/{PHOTOS_LINK}/**/{name}" for name in (".*", *_DVC_FILES)),
+)
+"""What DVC leaves out in every project. Hashes depend on it, so that git tracks it."""
 
 
 def check_folders(root: Path) -> None:
@@ -47,22 +56,22 @@ def write_ignores(root: Path, photos: Path, passed_over: Iterable[PassedOver]) -
 
     photos: their folder; passed_over: what lies in it beside them.
     """
-    own = [f"/{_pattern(photos.relative_to(root).as_posix())}/"] if photos.is_relative_to(root) else []
+    is_own = photos.is_relative_to(root) and not photos.is_relative_to(root / OWN_FOLDER)
+    own = [f"/{_pattern(photos.relative_to(root).as_posix())}/"] if is_own else []
     _write_gitignore(root / ".gitignore", own)
     # Photos inside the project are seen through the link only: a dvc.yaml among them is nobody's.
-    _write_block(root / ".dvcignore", "# Made by falco.\n", own)
-    lines = ["# Made by falco: what DVC must not read.", "/store/", "/prefect/", "/standing/", "/photos/**/.*"]
-    lines += [f"/photos/**/{name}" for name in _DVC_FILES]
-    lines += [f"/photos/{_pattern(other.path)}" for other in passed_over if other.disturbs]
-    write_text(root / OWN_FOLDER / ".dvcignore", "\n".join(lines) + "\n")
+    _write_block(root / ".dvcignore", "# Made by falco.\n", [*own, *_NOT_READ])
+    # Names are private: these lines stay here.
+    lines = [f"/photos/{_pattern(other.path)}" for other in passed_over if other.disturbs]
+    write_text(root / OWN_FOLDER / ".dvcignore", "\n".join(["# Made by falco: what DVC must not read.", *lines]) + "\n")
 
 
 def link_photos(root: Path, photos: Path) -> None:
     """Let `.falco/photos` be a link to the folder of photos."""
     link = root / PHOTOS_LINK
-    target = os.path.relpath(photos.resolve(), link.parent.resolve())
+    target = photos.resolve()
     if link.is_symlink():
-        if str(link.readlink()) == target:
+        if link.readlink() == target:
             return
         link.unlink()
     elif link.exists():
@@ -85,8 +94,8 @@ def _write_gitignore(path: Path, own: list[str]) -> None:
     elif text.startswith(_MARK):
         return
     else:
-        folders = [*(f"/{name}/" for name in ("data", "release", OWN_FOLDER)), *_REPORTS]
-        _write_block(path, _MARK, [*folders, "/.dvc/cache/", "/.dvc/tmp/", "/.dvc/config.local", "shown.png", *own])
+        folders = [f"/{name}/" for name in ("data", "release", ".dvc/cache", ".dvc/tmp")]
+        _write_block(path, _MARK, [*folders, *_REPORTS, *_THE_LINK, "/.dvc/config.local", "shown.png", *own])
 
 
 def _write_block(path: Path, mark: str, lines: list[str]) -> None:

@@ -13,36 +13,25 @@ import shutil
 from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 from uuid import uuid4
 
-import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
-from falco_core.errors import ParamsError, StoreError, first_line
+from falco_core.errors import StoreError
 from falco_core.store.bucket import Kept, count_rows, encode_bucket, read_bucket
+from falco_core.store.place import open_place
 
 RowType = TypeVar("RowType")
 SUFFIX = ".parquet"
 _LOOSE, _PARTIAL = "loose-", ".partial"
 
 
-def _opened(url: str) -> tuple[Any, str]:
-    """The file system of a store and the path in it; raises ParamsError."""
-    if "://" not in url:
-        return LocalFileSystem(), url
-    try:
-        files, root = fsspec.url_to_fs(url)
-    except (ValueError, ImportError, OSError, TypeError) as error:
-        raise ParamsError(f"store.path: {url} cannot be opened: {first_line(error)}") from None
-    return files, root
-
-
 class KeptWork(Generic[RowType]):
     """The items of one stage, divided into `buckets`."""
 
     def __init__(self, url: str, stage: str, row_class: type[RowType], buckets: Collection[str]) -> None:
-        self._files, root = _opened(url)
+        self._files, root = open_place(url, "store.path")
         self._root = posixpath.join(root, stage)
         self._row_class = row_class
         self._buckets = frozenset(buckets)

@@ -68,12 +68,14 @@ def forget(
 
 def _forget(opened: Project, photos: list[Path], *, delete: bool) -> None:
     from falco_core.project.standing import check_release, drop_standing
-    from flows.forget import collect_garbage, forget_all, photos_to_forget
+    from flows.forget import check_gone, collect_garbage, forget_all, photos_to_forget
 
     check_release(opened.root)
     chosen = photos_to_forget(opened, photos)
     there = [photo for photo in chosen if photo.exists()]
-    if there and not delete:
+    if opened.photos_url is not None:
+        check_gone(opened.photos_url, [photo.relative_to(opened.photos) for photo in chosen])
+    elif there and not delete:
         raise ProjectError(f"{there[0]} is still there: move it away first, or let falco delete it with --delete")
     for photo in there:
         photo.unlink()

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from falco_core.errors import FalcoError, shown
+from falco_core.store.place import is_url
 from falco_core.strict_yaml import RefusedYaml, load_yaml
 
 Settings = Annotated[
@@ -16,18 +17,19 @@ Settings = Annotated[
 
 
 def run(
-    photos: Annotated[Path, typer.Argument(help="Folder of photos (searched with its sub-folders)")],
+    photos: Annotated[str, typer.Argument(help="Folder of photos (searched with its sub-folders), or its URL: s3://…")],
     out: Annotated[Path, typer.Option(help="Project folder; made if there is none")] = Path("falco-project"),
     bundle: Annotated[str | None, typer.Option(help="A bundle's name or folder")] = None,
     settings: Settings = None,
 ) -> None:
     """Anonymize PHOTOS: the release is DIR/release, everything private stays in DIR/data and DIR/reports."""
     from flows.commands.running import run_project
+    from flows.photos import folder_or_setting
 
-    if not photos.is_dir():
+    if not is_url(photos) and not Path(photos).is_dir():
         raise FalcoError(f"{photos} is not a folder: name the folder that holds the photos")
     changes = _changes(settings) | ({"bundle": _bundle(bundle)} if bundle else {})
-    run_project(out, photos, changes)
+    run_project(out, *folder_or_setting(photos, changes))
 
 
 def refresh(
@@ -72,13 +74,15 @@ def serve(
 
 def init(
     project: Annotated[Path, typer.Argument(help="Project folder")],
-    photos: Annotated[Path | None, typer.Option(help="Folder of photos")] = None,
+    photos: Annotated[str | None, typer.Option(help="Folder of photos, or its URL: s3://…")] = None,
     settings: Settings = None,
 ) -> None:
     """Make a project folder, or accept this falco version and bundle in an existing one."""
+    from flows.photos import folder_or_setting
     from flows.project import init_project
 
-    made = init_project(project, photos=photos, changes=_changes(settings))
+    folder, changes = folder_or_setting(photos, _changes(settings))
+    made = init_project(project, photos=folder, changes=changes)
     print(f"project: {made.root}")
 
 

@@ -15,6 +15,7 @@ from typing import IO
 import pytest
 
 from falco_core.project.holding import DVC_LOCK, LOCK_FILE
+from falco_core.project.private import link_photos
 from flows.commands import main as command
 from flows.project import init_project
 from tests.flows.runs import BIN
@@ -57,6 +58,7 @@ def room(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
     shutil.copytree(made, tmp_path, dirs_exist_ok=True, symlinks=True)
     path = tmp_path / "project/params.yaml"
     path.write_text(path.read_text().replace(str(made), str(tmp_path)))
+    link_photos(tmp_path / "project", tmp_path / "photos")
     monkeypatch.chdir(tmp_path)
     environment = dict(os.environ)
     yield Room(tmp_path)

@@ -120,17 +120,29 @@ def test_a_project_is_for_its_owner_alone_and_git_takes_text_that_tells_of_nobod
         ".dvc/.gitignore",
         ".dvc/config",
         ".dvcignore",
+        ".falco/photos",
         ".gitignore",
         "dvc.yaml",
         "params.yaml",
         "pins.yaml",
     ]
-    for name in staged:
+    link = call("git", "cat-file", "blob", ":.falco/photos", cwd=project).stdout
+    assert link == str(photos), "where the photos lie, and nothing of them"
+    for name in set(staged) - {".falco/photos"}:
         text = (project / name).read_text()
         assert not any(secret in text for secret in ("SECRET", "anna", "bertha")), name
     # DVC neither waits for the FIFO nor stumbles over a pipeline among the photos.
     assert "changed deps" in call("dvc", "status", cwd=project).stdout
     assert not call("dvc", "status", cwd=project).stderr
+
+
+def test_git_takes_the_link_to_the_photos_and_no_folder_in_its_place(tmp_path: Path, photos: Path) -> None:
+    project = init_project(tmp_path / "project", photos=photos).root
+    (project / ".falco/photos").unlink()
+    (project / ".falco/photos").mkdir()
+    (project / ".falco/photos/anna.jpg").write_bytes(b"SECRET")
+    call("git", "add", ".", cwd=project)
+    assert ".falco" not in call("git", "ls-files", cwd=project).stdout
 
 
 @pytest.mark.parametrize("ignored", [False, True], ids=["seen", "ignored"])
@@ -142,8 +154,8 @@ def test_a_surrounding_repository_gets_nothing_private(tmp_path: Path, photos: P
     (project / "data/faces/0.parquet").write_text("SECRET")
     call("git", "add", ".", cwd=tmp_path)
     staged = call("git", "ls-files", cwd=tmp_path).stdout.split()
-    assert len(staged) == (1 if ignored else 8)
-    assert not any("SECRET" in (tmp_path / name).read_text() for name in staged)
+    assert len(staged) == (1 if ignored else 9)
+    assert not any("SECRET" in (tmp_path / name).read_text() for name in staged if not name.endswith(".falco/photos"))
     assert (project / ".git").exists() == ignored
     assert call("dvc", "status", cwd=project).returncode == 0
 
@@ -162,28 +174,6 @@ def test_the_projects_own_settings_hold_whatever_the_users_say(
     last = dict(line.split("=", 1) for line in found)
     assert (last["core.autostage"], last["core.analytics"], last["exp.auto_push"]) == ("False", "False", "False")
     assert "symlink" not in last["cache.type"]
-
-
-def test_only_the_release_is_pushed(tmp_path: Path, photos: Path) -> None:
-    project = tmp_path / "project"
-    (photos / "anna.jpg").write_bytes(b"a photo")
-    init_project(project, photos=photos)
-    for stage in STAGES:
-        for name in (*stage.writes, *stage.metrics):
-            path = project / name
-            path = path if path.suffix else path / "0.parquet"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(f"SECRET {name}" if not name.startswith("release") else "public")
-    assert call("dvc", "commit", "--force", cwd=project).returncode == 0
-    call("dvc", "remote", "add", "--default", "away", tmp_path / "remote", cwd=project)
-    assert "2 files pushed" in call("dvc", "push", cwd=project).stdout
-    pushed = [path.read_text() for path in (tmp_path / "remote").rglob("*") if path.is_file()]
-    assert sorted(text == "public" for text in pushed) == [False, True], "the release and the list of its files"
-    assert not any("SECRET" in text for text in pushed)
-    lock = (project / "dvc.lock").read_text()
-    assert str(tmp_path) not in lock, "paths of one machine"
-    status = call("dvc", "status", cwd=project)
-    assert "up to date" in status.stdout, status.stdout + status.stderr
 
 
 def test_a_pipeline_that_was_edited_is_put_aside_with_a_word(
@@ -214,7 +204,9 @@ def test_what_somebody_keeps_out_of_git_stays_out(tmp_path: Path, photos: Path) 
     init_project(project, photos=photos)
     lines = (project / ".gitignore").read_text().splitlines()
     assert lines[0] == "mine"
-    assert {"/data/", "/reports/", "/release/", "/.falco/"} <= set(lines)
+    assert {"/data/", "/reports/*", "/release/", "/.falco/*"} <= set(lines)
+    call("git", "add", ".", cwd=project)
+    assert ".falco/photos" in call("git", "ls-files", cwd=project).stdout.split()
     init_project(project, photos=None)
     assert (project / ".gitignore").read_text().splitlines() == lines
 
