@@ -2,14 +2,13 @@
 
 import importlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import nullcontext
 from functools import wraps
 from pathlib import Path
 from typing import Any
 
-from prefect import flow, task, unmapped
-from prefect.task_runners import ThreadPoolTaskRunner
+from prefect import flow
 
 from falco_core.project.folder import Project
 from falco_core.project.holding import holding
@@ -17,15 +16,8 @@ from falco_core.project.pins import check_pins
 from falco_core.project.private import check_link
 from falco_core.project.stages import PHOTOS, RELEASE, stage_named
 from falco_core.project.standing import standing_release
-from falco_core.project.work import Entry
-from tasks.batches import BatchTask, Execute, StageReport, execute_here, progress_line
-
-
-class BatchFailed(Exception):
-    """What the server is told: the error itself may name photos."""
-
-    def __init__(self) -> None:
-        super().__init__("a batch failed: the project's own log says why")
+from flows.runners import BatchFailed, runner_for
+from tasks.batches import Execute, StageReport
 
 
 def run_stage(name: str, root: Path, execute: Execute) -> StageReport:
@@ -42,34 +34,23 @@ def run_stage(name: str, root: Path, execute: Execute) -> StageReport:
 
 
 def run_stage_by_itself(name: str, root: Path) -> str:
-    """Run a stage: with a task run for each batch where a Prefect server is named (PREFECT_API_URL), else plainly."""
+    """Run a stage: in task runs where a Prefect server is named (PREFECT_API_URL), else plainly."""
+    runner = runner_for(Project.open(root).params.run)
     if not os.environ.get("PREFECT_API_URL"):
-        return str(run_stage(name, root, execute_here))
+        with runner.plainly() as execute:
+            return str(run_stage(name, root, execute))
     errors: list[BaseException] = []
     try:
-        return stage_flow(name, root, errors)
+        return stage_flow.with_options(task_runner=runner.task_runner)(name, root, errors)
     except BatchFailed:
         raise errors[0] from None
 
 
-# One batch at a time: on one machine every batch already uses all cores or the whole GPU.
-@flow(
-    name="stage",
-    flow_run_name="{name}",
-    task_runner=ThreadPoolTaskRunner(max_workers=1),  # type: ignore[arg-type]
-    validate_parameters=False,
-)
+@flow(name="stage", flow_run_name="{name}", validate_parameters=False)
 def stage_flow(name: str, root: Path, errors: list[BaseException]) -> str:
-    """Run one stage with each of its batches as a Prefect task run; what breaks is put into `errors`."""
-
-    def execute(batch_task: BatchTask, project: Project, batches: Sequence[list[Entry[Any]]]) -> None:
-        quiet = task(name=batch_task.name)(_quiet(batch_task.fn, errors))
-        futures = quiet.map(unmapped(project), list(batches)) if batches else []
-        for number, future in enumerate(futures, start=1):
-            future.result()
-            print(progress_line(batch_task, number, len(batches)), flush=True)
-
-    return str(_quiet(run_stage, errors)(name, Path(root), execute))
+    """Run one stage with its batches as Prefect task runs; what breaks is put into `errors`."""
+    with runner_for(Project.open(root).params.run).in_flow() as execute:
+        return str(_quiet(run_stage, errors)(name, Path(root), execute))
 
 
 def _quiet(function: Callable[..., Any], errors: list[BaseException]) -> Callable[..., Any]:
@@ -79,8 +60,6 @@ def _quiet(function: Callable[..., Any], errors: list[BaseException]) -> Callabl
     def quiet(*arguments: Any, **named: Any) -> Any:
         try:
             return function(*arguments, **named)
-        except BatchFailed:
-            raise
         except Exception as error:
             errors.append(error)
         raise BatchFailed
