@@ -1,5 +1,6 @@
 """A Dask cluster of one stage's own: on this machine's loopback, shut to other users, gone with the stage."""
 
+import asyncio
 import logging
 import os
 from collections.abc import Iterator
@@ -11,6 +12,8 @@ import dask
 from dask.system import CPU_COUNT
 from distributed import Nanny, Scheduler, Security, SpecCluster
 
+HASTE = 1.0
+"""Seconds in which a worker may end by itself."""
 _SETTINGS = {
     # The pages that Dask's processes show of their tasks, to whoever asks.
     "distributed.scheduler.http.routes": [],
@@ -29,6 +32,7 @@ def local_cluster(workers: int, gpus: bool) -> Iterator[SpecCluster]:
         "dashboard": False,
         "dashboard_address": "127.0.0.1:0",
     }
+    logging.getLogger("distributed").setLevel(logging.ERROR)
     with TemporaryDirectory(prefix="falco-dask-") as scratch, dask.config.set(_SETTINGS):
         cluster = SpecCluster(
             scheduler={"cls": Scheduler, "options": here},
@@ -41,11 +45,9 @@ def local_cluster(workers: int, gpus: bool) -> Iterator[SpecCluster]:
         )
         try:
             yield cluster
-        except Exception:
+        finally:
+            cluster.sync(_end_workers, cluster)
             cluster.close()
-            raise
-        # Not on an interrupt, which does not wait: the workers end when this process does.
-        cluster.close()
 
 
 def _worker(number: int, workers: int, scratch: str, gpus: bool) -> dict[str, Any]:
@@ -63,6 +65,12 @@ def _worker(number: int, workers: int, scratch: str, gpus: bool) -> dict[str, An
         "env": env,
         "silence_logs": logging.WARNING,
     }
+
+
+async def _end_workers(cluster: SpecCluster) -> None:
+    """Without waiting for what they are busy with: what is done is kept."""
+    nannies = cluster.workers.values()
+    await asyncio.gather(*(nanny.close(timeout=HASTE) for nanny in nannies), return_exceptions=True)
 
 
 def _gpus() -> list[str]:

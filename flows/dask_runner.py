@@ -20,8 +20,8 @@ from falco_core.project.folder import Project
 from falco_core.project.params import RunParams
 from falco_core.project.work import Entry
 from flows.dask_cluster import local_cluster
-from flows.dask_worker import attempt, run_unit
-from flows.runners import BatchFailed, opaque, unit_task
+from flows.dask_worker import attempt, run_unit, tell
+from flows.runners import BatchFailed, Sealed, unit_task
 from tasks.batches import BatchTask, Execute, progress_line
 from tasks.units import Unit, units_of
 
@@ -74,8 +74,9 @@ class Dask:
         named = unit_task(batch_task.name, run_unit)
         with self._resources():
             units = units_of(batch_task.name, project, batches)
-            futures = {named.submit(opaque(unit)).wrapped_future: unit for unit in units}
-        self._gather(client, futures, batch_task, len(batches))
+            futures = {named.submit(Sealed(unit)).wrapped_future: unit for unit in units}
+        with _told(client):
+            self._gather(client, futures, batch_task, len(batches))
 
     @property
     def _server_in_reach(self) -> bool:
@@ -152,6 +153,17 @@ def _client_of_own(run: RunParams) -> Iterator[Client]:
         Client(cluster, set_as_default=False) as client,
     ):
         yield client
+
+
+@contextmanager
+def _told(client: Client) -> Iterator[None]:
+    """Have the workers tell the server all that they have to tell of the block, before they may end."""
+    try:
+        yield
+    except Exception:
+        client.run(tell, on_error="ignore")
+        raise
+    client.run(tell, on_error="ignore")
 
 
 def _fits(worker: Mapping[str, Any], run: RunParams) -> bool:

@@ -2,16 +2,20 @@
 
 import pickle
 import traceback
+from typing import Any
 
 from distributed import Event
 
-from flows.runners import BatchFailed
+from flows.runners import BatchFailed, Sealed
 from tasks.units import Unit, compute
 
+SECONDS = 5.0
+"""For which a server is waited for that does not take what it is told."""
 
-def run_unit(unit: Unit) -> None:
+
+def run_unit(sealed: Sealed) -> None:
     """Compute and keep the unit's batches, as the body of a task run; raises BatchFailed."""
-    if failed := attempt(unit):
+    if failed := attempt(sealed.unit):
         raise failed
 
 
@@ -29,6 +33,14 @@ def attempt(unit: Unit) -> BatchFailed | None:
     finally:
         begun.clear()
     return None
+
+
+async def tell() -> None:
+    """Send what this worker's task runs have to say, and is not sent yet, to the Prefect server."""
+    from prefect.events.worker import EventsWorker
+
+    waiting: Any = EventsWorker.drain_all(timeout=SECONDS, at_exit=False)
+    await waiting
 
 
 def portable(error: Exception) -> Exception:

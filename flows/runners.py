@@ -8,7 +8,6 @@ from typing import Any, Protocol
 from prefect import Task, task
 from prefect.cache_policies import NO_CACHE
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
-from prefect.utilities.annotations import quote
 
 from falco_core.project.folder import Project
 from falco_core.project.params import RunParams
@@ -26,6 +25,13 @@ class BatchFailed(Exception):
 
     def __reduce__(self) -> tuple[object, ...]:
         return BatchFailed, (self.cause,)
+
+
+class Sealed:
+    """A unit as Prefect passes it on: into a dataclass it would look, field by field and several times."""
+
+    def __init__(self, unit: Unit) -> None:
+        self.unit = unit
 
 
 class Runner(Protocol):
@@ -69,23 +75,17 @@ def runner_for(run: RunParams) -> Runner:
     return Dask(run)
 
 
-def unit_task(name: str, function: Callable[[Unit], None]) -> Task[[Unit], None]:
+def unit_task(name: str, function: Callable[[Sealed], None]) -> Task[[Sealed], None]:
     """The function as a Prefect task that stores nothing: what is done is kept by the function itself."""
     return task(name=name, cache_policy=NO_CACHE, persist_result=False)(function)
-
-
-def opaque(unit: Unit) -> Unit:
-    """The unit as Prefect passes it on without looking into it."""
-    passed: Any = quote(unit)
-    return passed  # type: ignore[no-any-return]
 
 
 def _execute_in_flow(batch_task: BatchTask, project: Project, batches: Sequence[list[Entry[Any]]]) -> None:
     done = count(1)
 
-    def computed(unit: Unit) -> None:
+    def computed(sealed: Sealed) -> None:
         try:
-            for _ in compute(unit):
+            for _ in compute(sealed.unit):
                 print(progress_line(batch_task, next(done), len(batches)), flush=True)
             return
         except Exception as error:
@@ -94,7 +94,7 @@ def _execute_in_flow(batch_task: BatchTask, project: Project, batches: Sequence[
         raise failed
 
     named = unit_task(batch_task.name, computed)
-    futures = [named.submit(opaque(unit)) for unit in units_of(batch_task.name, project, batches)]
+    futures = [named.submit(Sealed(unit)) for unit in units_of(batch_task.name, project, batches)]
     try:
         for future in futures:
             future.result()
