@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from tempfile import TemporaryDirectory
@@ -12,8 +13,6 @@ import dask
 from dask.system import CPU_COUNT
 from distributed import Nanny, Scheduler, Security, SpecCluster
 
-HASTE = 1.0
-"""Seconds in which a worker may end by itself."""
 _SETTINGS = {
     # The pages that Dask's processes show of their tasks, to whoever asks.
     "distributed.scheduler.http.routes": [],
@@ -68,9 +67,12 @@ def _worker(number: int, workers: int, scratch: str, gpus: bool) -> dict[str, An
 
 
 async def _end_workers(cluster: SpecCluster) -> None:
-    """Without waiting for what they are busy with: what is done is kept."""
-    nannies = cluster.workers.values()
-    await asyncio.gather(*(nanny.close(timeout=HASTE) for nanny in nannies), return_exceptions=True)
+    """Whatever they are busy with: what is done is kept, and an interrupt does not wait."""
+    nannies = list(cluster.workers.values())
+    for nanny in nannies:
+        if nanny.pid:
+            os.kill(nanny.pid, signal.SIGKILL)
+    await asyncio.gather(*(nanny.close() for nanny in nannies), return_exceptions=True)
 
 
 def _gpus() -> list[str]:

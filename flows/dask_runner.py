@@ -25,6 +25,8 @@ from flows.runners import BatchFailed, Sealed, unit_task
 from tasks.batches import BatchTask, Execute, progress_line
 from tasks.units import Unit, units_of
 
+SECONDS = 10.0
+"""In which a scheduler must answer."""
 PATIENCE = 60.0
 """Seconds that a named cluster has to bring a worker that may be given work."""
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -42,7 +44,7 @@ class Dask:
         if not self._server_in_reach:
             return ThreadPoolTaskRunner(max_workers=1)
         if self.run.dask_address is not None:
-            return DaskTaskRunner(address=self.run.dask_address)
+            return DaskTaskRunner(address=self.run.dask_address, client_kwargs={"timeout": SECONDS})
         own = {"workers": self.run.workers, "gpus": self.run.gpu_workers}
         return DaskTaskRunner(cluster_class=local_cluster, cluster_kwargs=own)
 
@@ -87,7 +89,7 @@ class Dask:
 
     def _client(self) -> AbstractContextManager[Client]:
         if self.run.dask_address is not None:
-            return Client(self.run.dask_address, set_as_default=False)
+            return Client(self.run.dask_address, set_as_default=False, timeout=SECONDS)
         return _client_of_own(self.run)
 
     def _resources(self) -> AbstractContextManager[Any]:
