@@ -13,7 +13,7 @@ import dask
 from dask.system import CPU_COUNT
 from distributed import Nanny, Scheduler, Security, SpecCluster
 
-_SETTINGS = {
+_SETTINGS: dict[str, list[str]] = {
     # The pages that Dask's processes show of their tasks, to whoever asks.
     "distributed.scheduler.http.routes": [],
     "distributed.worker.http.routes": [],

@@ -10,10 +10,10 @@ from urllib.parse import urlsplit
 
 import dask
 from distributed import Client, Future, KilledWorker, as_completed
+from prefect.client.schemas import State
 from prefect.context import FlowRunContext
-from prefect.states import State
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
-from prefect_dask import DaskTaskRunner
+from prefect_dask.task_runners import DaskTaskRunner
 
 from falco_core.errors import FalcoError, ParamsError, ProjectError, first_line
 from falco_core.project.folder import Project
@@ -46,7 +46,7 @@ class Dask:
         if self.run.dask_address is not None:
             return DaskTaskRunner(address=self.run.dask_address, client_kwargs={"timeout": SECONDS})
         own = {"workers": self.run.workers, "gpus": self.run.gpu_workers}
-        return DaskTaskRunner(cluster_class=local_cluster, cluster_kwargs=own)
+        return DaskTaskRunner(cluster_class=local_cluster, cluster_kwargs=own)  # type: ignore[arg-type]
 
     @contextmanager
     def plainly(self) -> Iterator[Execute]:
@@ -76,7 +76,8 @@ class Dask:
         named = unit_task(batch_task.name, run_unit)
         with self._resources():
             units = units_of(batch_task.name, project, batches)
-            futures = {named.submit(Sealed(unit)).wrapped_future: unit for unit in units}
+            submitted: list[Any] = [named.submit(Sealed(unit)) for unit in units]
+        futures = {future.wrapped_future: unit for future, unit in zip(submitted, units, strict=True)}
         with _told(client):
             self._gather(client, futures, batch_task, len(batches))
 
@@ -93,7 +94,7 @@ class Dask:
         return _client_of_own(self.run)
 
     def _resources(self) -> AbstractContextManager[Any]:
-        return dask.annotate(resources={"GPU": 1}) if self.run.gpu_workers else nullcontext()
+        return dask.annotate(resources={"GPU": 1}) if self.run.gpu_workers else nullcontext()  # type: ignore[attr-defined]
 
     def _connected(self, connect: Callable[[], Client]) -> Client:
         """A client of a cluster that has a worker for us; raises ParamsError."""
@@ -115,7 +116,7 @@ class Dask:
             time.sleep(0.5)
         return client
 
-    def _gather(self, client: Client, futures: Mapping[Future, Unit], batch_task: BatchTask, total: int) -> None:
+    def _gather(self, client: Client, futures: Mapping[Future[Any], Unit], batch_task: BatchTask, total: int) -> None:
         """Wait for all units, in the order in which they come; raises what the first that failed did."""
         done = 0
         for future in as_completed(futures, loop=client.loop):
@@ -125,11 +126,11 @@ class Dask:
             done += len(futures[future].batches)
             print(progress_line(batch_task, done, total), flush=True)
 
-    def _outcome(self, future: Future) -> BaseException | None:
+    def _outcome(self, future: Future[Any]) -> BaseException | None:
         try:
             outcome = future.result()
             if isinstance(outcome, State):
-                outcome = outcome.result(raise_on_failure=False, _sync=True)
+                outcome = outcome.result(raise_on_failure=False, _sync=True)  # type: ignore[call-overload]
         except KilledWorker as error:
             return ProjectError(
                 f"workers ended {error.allowed_failures + 1} times over the same batches, most likely for want of "
