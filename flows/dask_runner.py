@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -21,7 +22,7 @@ from falco_core.project.params import RunParams
 from falco_core.project.work import Entry
 from flows.dask_cluster import local_cluster
 from flows.dask_worker import attempt, run_unit, tell
-from flows.runners import BatchFailed, Sealed, unit_task
+from flows.runners import BatchFailed, Sealed, Show, unit_task
 from tasks.batches import BatchTask, Execute, progress_line
 from tasks.units import Unit, units_of
 
@@ -49,7 +50,7 @@ class Dask:
         return DaskTaskRunner(cluster_class=local_cluster, cluster_kwargs=own)  # type: ignore[arg-type]
 
     @contextmanager
-    def plainly(self) -> Iterator[Execute]:
+    def plainly(self, show: Show | None = None) -> Iterator[Execute]:
         """Units as Dask's own tasks."""
         with ExitStack() as stack:
             clients: list[Client] = []
@@ -60,15 +61,19 @@ class Dask:
                 with self._resources():
                     units = units_of(batch_task.name, project, batches)
                     futures = {clients[0].submit(attempt, unit, pure=False): unit for unit in units}
-                self._gather(clients[0], futures, batch_task, len(batches))
+                self._gather(clients[0], futures, partial(_say, batch_task, show, len(batches)))
 
             yield execute
 
-    def in_flow(self) -> AbstractContextManager[Execute]:
+    def in_flow(self, show: Show) -> AbstractContextManager[Execute]:
         """Units as task runs on the workers; without any where these could not report to the server."""
-        return nullcontext(self._execute_in_flow) if self._server_in_reach else self.plainly()
+        if not self._server_in_reach:
+            return self.plainly(show)
+        return nullcontext(partial(self._execute_in_flow, show))
 
-    def _execute_in_flow(self, batch_task: BatchTask, project: Project, batches: Sequence[list[Entry[Any]]]) -> None:
+    def _execute_in_flow(
+        self, show: Show, batch_task: BatchTask, project: Project, batches: Sequence[list[Entry[Any]]]
+    ) -> None:
         context = FlowRunContext.get()
         assert context is not None and isinstance(context.task_runner, DaskTaskRunner)
         runner = context.task_runner
@@ -79,7 +84,7 @@ class Dask:
             submitted: list[Any] = [named.submit(Sealed(unit)) for unit in units]
         futures = {future.wrapped_future: unit for future, unit in zip(submitted, units, strict=True)}
         with _told(client):
-            self._gather(client, futures, batch_task, len(batches))
+            self._gather(client, futures, partial(_say, batch_task, show, len(batches)))
 
     @property
     def _server_in_reach(self) -> bool:
@@ -116,7 +121,7 @@ class Dask:
             time.sleep(0.5)
         return client
 
-    def _gather(self, client: Client, futures: Mapping[Future[Any], Unit], batch_task: BatchTask, total: int) -> None:
+    def _gather(self, client: Client, futures: Mapping[Future[Any], Unit], say: Callable[[int], None]) -> None:
         """Wait for all units, in the order in which they come; raises what the first that failed did."""
         done = 0
         for future in as_completed(futures, loop=client.loop):
@@ -124,7 +129,7 @@ class Dask:
             if failed is not None:
                 raise failed
             done += len(futures[future].batches)
-            print(progress_line(batch_task, done, total), flush=True)
+            say(done)
 
     def _outcome(self, future: Future[Any]) -> BaseException | None:
         try:
@@ -147,6 +152,12 @@ class Dask:
         if isinstance(outcome, BatchFailed):
             return outcome.cause
         return outcome if isinstance(outcome, BaseException) else None
+
+
+def _say(batch_task: BatchTask, show: Show | None, total: int, done: int) -> None:
+    print(progress_line(batch_task, done, total), flush=True)
+    if show is not None:
+        show(done, total)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from itertools import count
 from typing import Any, Protocol
 
@@ -14,6 +15,10 @@ from falco_core.project.params import RunParams
 from falco_core.project.work import Entry
 from tasks.batches import BatchTask, Execute, execute_here, progress_line
 from tasks.units import Unit, compute, units_of
+
+
+Show = Callable[[int, int], None]
+"""Is told in the flow's own thread, after each unit, how many batches of how many are done."""
 
 
 class BatchFailed(Exception):
@@ -44,7 +49,7 @@ class Runner(Protocol):
     def plainly(self) -> AbstractContextManager[Execute]:
         """Where there is no server."""
 
-    def in_flow(self) -> AbstractContextManager[Execute]:
+    def in_flow(self, show: Show) -> AbstractContextManager[Execute]:
         """Inside a flow with `task_runner`: each unit is a task run."""
 
 
@@ -60,9 +65,9 @@ class Threads:
         """One after the other."""
         return nullcontext(execute_here)
 
-    def in_flow(self) -> AbstractContextManager[Execute]:
-        """One after the other in the flow's thread, with a line of progress for each batch."""
-        return nullcontext(_execute_in_flow)
+    def in_flow(self, show: Show) -> AbstractContextManager[Execute]:
+        """One after the other in a thread of the flow, with a line of progress for each batch."""
+        return nullcontext(partial(_execute_in_flow, show))
 
 
 def runner_for(run: RunParams) -> Runner:
@@ -80,7 +85,7 @@ def unit_task(name: str, function: Callable[[Sealed], None]) -> Task[[Sealed], N
     return task(name=name, cache_policy=NO_CACHE, persist_result=False)(function)
 
 
-def _execute_in_flow(batch_task: BatchTask, project: Project, batches: Sequence[list[Entry[Any]]]) -> None:
+def _execute_in_flow(show: Show, batch_task: BatchTask, project: Project, batches: Sequence[list[Entry[Any]]]) -> None:
     done = count(1)
 
     def computed(sealed: Sealed) -> None:
@@ -94,9 +99,12 @@ def _execute_in_flow(batch_task: BatchTask, project: Project, batches: Sequence[
         raise failed
 
     named = unit_task(batch_task.name, computed)
-    futures = [named.submit(Sealed(unit)) for unit in units_of(batch_task.name, project, batches)]
+    units = units_of(batch_task.name, project, batches)
+    finished = 0
     try:
-        for future in futures:
+        for unit, future in zip(units, [named.submit(Sealed(unit)) for unit in units], strict=True):
             future.result()
+            finished += len(unit.batches)
+            show(finished, len(batches))
     except BatchFailed as error:
         raise error.cause or error from None

@@ -49,7 +49,7 @@ def run_stage_by_itself(name: str, root: Path) -> str:
 @flow(name="stage", flow_run_name="{name}", validate_parameters=False)
 def stage_flow(name: str, root: Path, errors: list[BaseException]) -> str:
     """Run one stage with its batches as Prefect task runs; what breaks is put into `errors`."""
-    with runner_for(Project.open(root).params.run).in_flow() as execute:
+    with runner_for(Project.open(root).params.run).in_flow(lambda done, total: None) as execute:
         return str(_quiet(run_stage, errors)(name, Path(root), execute))
 
 
