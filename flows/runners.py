@@ -16,7 +16,6 @@ from falco_core.project.work import Entry
 from tasks.batches import BatchTask, Execute, execute_here, progress_line
 from tasks.units import Unit, compute, units_of
 
-
 Show = Callable[[int, int], None]
 """Is told in the flow's own thread, after each unit, how many batches of how many are done."""
 
