@@ -36,10 +36,20 @@ class FalcoError(Exception):
 
     exit_code = 2
 
+    def __reduce__(self) -> tuple[object, ...]:
+        # An exception is unpickled by a call with its message alone, which those with more to say cannot take.
+        return _unpickled, (type(self), self.args, self.__dict__)
+
     @property
     def line(self) -> str:
         """What a user is told."""
         return str(self)
+
+
+def _unpickled(kind: type[FalcoError], arguments: tuple[object, ...], attributes: dict[str, object]) -> FalcoError:
+    error = kind.__new__(kind, *arguments)
+    error.__dict__.update(attributes)
+    return error
 
 
 class ParamsError(FalcoError):

@@ -169,6 +169,14 @@ class RunParams(Section):
 
     max_failed_share: Unit = 0.1
     """A stage in which more than one item and a larger share of them failed fails as a whole, to be tried again."""
+    runner: Literal["threads", "dask"] = "threads"
+    """Where batches are computed: in the stage's own process, or by the workers of a Dask cluster."""
+    dask_address: str | None = Field(None, min_length=1)
+    """Of a Dask scheduler; null: the stage starts a cluster of its own on this machine."""
+    workers: int = Field(2, ge=1, le=1024)
+    """Processes of a cluster of the stage's own."""
+    gpu_workers: bool = False
+    """Give work only to workers that offer the Dask resource GPU, one batch at a time for each GPU=1."""
     max_stage_hours: Annotated[float, Field(gt=0.0)] | None = None
     """A stage that takes longer is ended as failed; what is done is kept. null: as long as it takes."""
 

@@ -10,7 +10,7 @@ as loose, so that a dataset that grows is divided anew without any work being lo
 import filecmp
 import posixpath
 import shutil
-from collections.abc import Collection, Iterator, Mapping, Sequence, Set
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -52,6 +52,11 @@ class KeptWork(Generic[RowType]):
         self._whole.discard(bucket)
         loose = {item.id for item in self._found_loose(wanted) if item.final}
         return wanted.keys() - own - loose
+
+    def in_batches(self, wanted: Mapping[str, str]) -> set[str]:
+        """Which of the `wanted` items (id -> key) are in finished batches that no bucket has taken in yet."""
+        batches = [name for name in self._others() if name.startswith(_LOOSE)]
+        return {item.id for item in self._found_among(batches, wanted) if item.final}
 
     def settle(self, bucket: str, wanted: Mapping[str, str]) -> None:
         """Let the bucket's file hold exactly the `wanted` items; raises StoreError if one is not kept.
@@ -114,7 +119,10 @@ class KeptWork(Generic[RowType]):
             yield from (item for item in self._read(bucket, None) if wanted.get(item.id) == item.key)
 
     def _found_loose(self, wanted: Mapping[str, str]) -> Iterator[Kept[RowType]]:
-        for name in self._others():
+        yield from self._found_among(self._others(), wanted)
+
+    def _found_among(self, names: Iterable[str], wanted: Mapping[str, str]) -> Iterator[Kept[RowType]]:
+        for name in names:
             if name not in self._ids_in:
                 self._ids_in[name] = frozenset(item.id for item in self._read(name, None))
             if ids := self._ids_in[name] & wanted.keys():

@@ -59,6 +59,10 @@ EXPECTED: dict[str, tuple[Any, set[str]]] = {
     "release.mark": (False, LOOKED_AT),
     "store.path": ("elsewhere", set()),
     "run.max_failed_share": (0.2, set()),
+    "run.runner": ("dask", set()),
+    "run.dask_address": ("tcp://127.0.0.1:1", set()),
+    "run.workers": (3, set()),
+    "run.gpu_workers": (True, set()),
     "run.max_stage_hours": (1.0, set()),
     "ui.show_originals": (True, set()),
 }

@@ -1,0 +1,30 @@
+"""Preloaded by the Dask workers of tests: marks each batch that is kept; slows it down or breaks it if asked."""
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from falco_core.errors import ProjectError
+from falco_core.store.kept import KeptWork
+
+MARKS = "FALCO_TEST_MARKS"
+SLOW = "FALCO_TEST_SLOW"
+BROKEN = "FALCO_TEST_BROKEN"
+
+
+def dask_setup(_: object) -> None:
+    """Called by Dask when a worker starts."""
+    add = KeptWork.add
+
+    def marked(self: KeptWork[Any], items: Any) -> None:
+        if said := os.environ.get(BROKEN):
+            raise ProjectError(said)
+        add(self, items)
+        mark = Path(os.environ[MARKS], uuid4().hex)
+        mark.with_suffix(".new").write_text(f"{os.getpid()} {' '.join(item.id for item in items)}")
+        mark.with_suffix(".new").rename(mark)
+        time.sleep(float(os.environ.get(SLOW, "0")))
+
+    KeptWork.add = marked  # type: ignore[method-assign]
