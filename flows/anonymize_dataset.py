@@ -21,7 +21,7 @@ from flows.project import Setting, prepared
 from flows.records import is_nameless
 from flows.reproduction import How, Reproduced, StageFailed, reproduce_stage
 from flows.server import OF_THE_SERVER
-from flows.ui import publish, tell_closed
+from flows.ui import GATE_CLOSED, tell
 
 RETRIES = (5.0, 60.0)
 """Seconds before a stage is tried again that failed for what may pass: a network, a busy lock."""
@@ -61,7 +61,7 @@ def anonymize_dataset(
 
 
 def bring_up_to_date(project: Project) -> dict[str, How]:
-    """Reproduce every stage in a task run of its own, and show on the server what came out; raises StageFailed."""
+    """Reproduce every stage in a task run of its own, and show on the server what is new; raises StageFailed."""
     hours = project.params.run.max_stage_hours
     seconds = None if hours is None else 3600 * hours
     found: dict[str, How] = {}
@@ -71,9 +71,13 @@ def bring_up_to_date(project: Project) -> dict[str, How]:
             found[stage.name] = named(project.root, stage.name, seconds)
     except StageFailed as error:
         if error.stage == "gate":
-            tell_closed(project, str(error))
+            tell(project.root, GATE_CLOSED, {"why": str(error)})
         raise
-    publish(project)
+    if set(found.values()) != {"cached"}:
+        # Draws pictures with libraries that a run with nothing to do need not wait for.
+        from flows.publish import publish
+
+        publish(project)
     return found
 
 

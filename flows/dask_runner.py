@@ -78,7 +78,7 @@ class Dask:
         assert context is not None and isinstance(context.task_runner, DaskTaskRunner)
         runner = context.task_runner
         client = self._connected(lambda: runner.client)
-        named = unit_task(batch_task.name, run_unit)
+        named = unit_task(batch_task.name, run_unit, self.run)
         with self._resources():
             units = units_of(batch_task.name, project, batches)
             submitted: list[Any] = [named.submit(Sealed(unit)) for unit in units]

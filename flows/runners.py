@@ -10,7 +10,7 @@ from prefect import Task, task
 from prefect.cache_policies import NO_CACHE
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
-from falco_core.project.folder import Project
+from falco_core.project.folder import Project, best_device
 from falco_core.project.params import RunParams
 from falco_core.project.work import Entry
 from tasks.batches import BatchTask, Execute, execute_here, progress_line
@@ -79,9 +79,13 @@ def runner_for(run: RunParams) -> Runner:
     return Dask(run)
 
 
-def unit_task(name: str, function: Callable[[Sealed], None]) -> Task[[Sealed], None]:
-    """The function as a Prefect task that stores nothing: what is done is kept by the function itself."""
-    return task(name=name, cache_policy=NO_CACHE, persist_result=False)(function)
+def unit_task(name: str, function: Callable[[Sealed], None], run: RunParams) -> Task[[Sealed], None]:
+    """The function as a Prefect task that stores nothing: what is done is kept by the function itself.
+
+    Tagged `falco-gpu` where it uses one: the server can limit how many of these run at a time.
+    """
+    tags = {"falco-gpu"} if run.gpu_workers or best_device() == "cuda" else set()
+    return task(name=name, cache_policy=NO_CACHE, persist_result=False, tags=tags)(function)
 
 
 def _execute_in_flow(show: Show, batch_task: BatchTask, project: Project, batches: Sequence[list[Entry[Any]]]) -> None:
@@ -97,7 +101,7 @@ def _execute_in_flow(show: Show, batch_task: BatchTask, project: Project, batche
         # Outside of the handler: an exception that is raised in it brings the first one along.
         raise failed
 
-    named = unit_task(batch_task.name, computed)
+    named = unit_task(batch_task.name, computed, project.params.run)
     units = units_of(batch_task.name, project, batches)
     finished = 0
     try:
