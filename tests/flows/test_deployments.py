@@ -135,30 +135,31 @@ def test_a_cancelled_run_leaves_no_process(prefect: Server, by_dvc: Path, tmp_pa
 
 
 @pytest.mark.slow
-def test_a_killed_stage_a_killed_run_and_a_killed_worker_cost_one_more_run(
+def test_a_killed_stage_a_killed_dvc_and_a_killed_run_cost_one_more_run(
     prefect: Server, by_dvc: Path, tmp_path: Path
 ) -> None:
-    for who in ("falco stage", "dvc repro", "prefect.flow_engine"):
+    for who in ("falco stage", "dvc repro", "prefect.engine"):
         project = _started_anew(by_dvc, tmp_path / who.replace(" ", "-"))
         run = prefect.start("anonymize-dataset/dataset", {"project": str(project)})
         _wait_for_stage(project)
         _kill(who, project)
-        if who != "prefect.flow_engine":
+        if who != "prefect.engine":
             assert prefect.end_of(run)["type"] == "FAILED"
         assert _gone(project)
         _finishes_equal(prefect, project, by_dvc)
 
 
 @pytest.mark.slow
-def test_a_killed_server_costs_one_more_run(by_dvc: Path, tmp_path: Path) -> None:
+def test_a_killed_server_and_a_killed_worker_cost_one_more_run(by_dvc: Path, tmp_path: Path) -> None:
     project = _started_anew(by_dvc, tmp_path)
     with server(tmp_path / "first") as first:
         first.call("work-pool", "create", "falco", "--type", "process")
         first.call("deploy", "--all")
-        with worker(first):
+        with worker(first) as working:
             first.start("anonymize-dataset/dataset", {"project": str(project)})
             _wait_for_stage(project)
             first.process.kill()
+            working.kill()
     done = call("dvc", "repro", cwd=project)
     for _ in range(20):
         if done.returncode == 0:
@@ -172,7 +173,7 @@ def test_a_killed_server_costs_one_more_run(by_dvc: Path, tmp_path: Path) -> Non
 def _started_anew(finished: Path, folder: Path) -> Path:
     """A project with all of it still to do."""
     project = Path(shutil.copytree(finished, folder / "project", symlinks=True))
-    for name in ("data", "reports", "release", ".falco/store", ".falco/standing", ".dvc/cache"):
+    for name in ("data", "reports", "release", ".falco/store", ".falco/stages", ".falco/standing", ".dvc/cache"):
         shutil.rmtree(project / name, ignore_errors=True)
     (project / "dvc.lock").unlink()
     return project
@@ -183,6 +184,7 @@ def _wait_for_stage(project: Path) -> None:
     while not (project / ".falco/stages/invert.json").exists():
         assert time.monotonic() < deadline, "no stage began"
         time.sleep(0.1)
+    assert processes_of(project), "nobody is at work"
 
 
 def _kill(who: str, project: Path) -> None:
