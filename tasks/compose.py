@@ -23,10 +23,11 @@ from falco_core.project.folder import Project
 from falco_core.project.stages import ANONYMIZED, COMPOSED, FACES, INVERSIONS, stage_named
 from falco_core.project.work import Entry
 from falco_core.reasons import Reason, failure_of
+from falco_core.store.artifact import Artifact
 from falco_core.store.bucket import Kept
 from falco_core.store.rows import AlignedPhoto, Anonymized, ComposedPhoto, Inversion
 from tasks.batches import Execute, KeyedStage, StageReport
-from tasks.judging import gates_in, judges_of, path_of_photos, roles_of
+from tasks.judging import gates_in, judges_of, keep_searched, path_of_photos, roles_of, searched_before
 
 STAGE = stage_named("compose")
 BATCH = 4
@@ -47,10 +48,7 @@ def run(project: Project, execute: Execute) -> StageReport:
     faces, inversions = project.artifact(FACES, AlignedPhoto), project.artifact(INVERSIONS, Inversion)
     anonymized = project.artifact(ANONYMIZED, Anonymized)
     keys, roles, paths = project.keys(STAGE), roles_of(project), path_of_photos(project)
-    near = near_before_composing(
-        [gallery_of(inversions, judge) for judge in judges_of(project, roles.gate)],
-        (_new_seen(anonymized.read(bucket, heavy=("seen",))) for bucket in anonymized.buckets),
-    )
+    near = _near(project, roles, inversions, anonymized)
 
     def plan(bucket: str) -> Iterator[Entry[Work]]:
         inverted = inversions.read(bucket, heavy=(reference(KIND_JUDGE),))
@@ -131,6 +129,18 @@ def _content(
     drawn = new[face.face].digests["crop"] if spot.cause is None else None
     where = (face.quad, face.landmarks, face.box, face.score)
     return (*where, spot.gate, spot.cause, spot.condemned, spot.quality, seen[face.face], drawn)
+
+
+def _near(
+    project: Project, roles: Roles, inversions: Artifact[Inversion], anonymized: Artifact[Anonymized]
+) -> frozenset[str]:
+    """The new faces that are near to an original of the dataset, by their crops alone."""
+    judges = judges_of(project, roles.gate)
+    galleries = [gallery_of(inversions, judge, searched_before(project, STAGE, judge.name)) for judge in judges]
+    new = (_new_seen(anonymized.read(bucket, heavy=("seen",))) for bucket in anonymized.buckets)
+    near = near_before_composing(galleries, new)
+    keep_searched(project, STAGE, {gallery.judge.name: gallery.searched() for gallery in galleries})
+    return near
 
 
 def _new_seen(items: Iterable[Kept[Anonymized]]) -> dict[str, Seen]:

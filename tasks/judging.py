@@ -2,18 +2,23 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 import numpy as np
 
 from falco_core.judges.kind import kind_among, kinds_of_faces
 from falco_core.judges.recognisers import Judge, judge_named
 from falco_core.judges.roles import KIND_JUDGE, JudgedKind, Roles, deciding, roles_for
+from falco_core.judges.searched import Searched
 from falco_core.judges.seen import reference
 from falco_core.project.folder import Project
-from falco_core.project.stages import FACES, INVERSIONS, PHOTO_FILES
+from falco_core.project.stages import FACES, INVERSIONS, PHOTO_FILES, Stage
 from falco_core.store.artifact import read_table
 from falco_core.store.bucket import Kept
 from falco_core.store.rows import AlignedPhoto, Inversion, PhotoFile
+
+SEARCHES = ".falco/searches"
+"""What searches found (`judges.searched`): private, and costs time only."""
 
 
 def judges_of(project: Project, names: Iterable[str]) -> tuple[Judge, ...]:
@@ -49,6 +54,23 @@ def gates_in(inversions: Iterable[Kept[Inversion]], roles: Roles) -> Mapping[str
     return {face: deciding(roles, kind) for face, kind in kinds_in(inversions).items()}
 
 
+def searched_before(project: Project, stage: Stage, judge: str) -> Searched:
+    """What a stage's last search among the originals found with a judge."""
+    return Searched.read(_searches(project, stage) / judge)
+
+
+def keep_searched(project: Project, stage: Stage, searched: Mapping[str, Searched]) -> None:
+    """Keep what a stage's searches found, by judge, for the next run."""
+    folder = _searches(project, stage)
+    folder.mkdir(parents=True, exist_ok=True)
+    for judge, found in searched.items():
+        found.write(folder / judge)
+
+
 def path_of_photos(project: Project) -> Mapping[str, str]:
     """A path inside the photo folder for each photo (sha256)."""
     return {row.sha256: row.photo for row in read_table(project.path(PHOTO_FILES), PhotoFile) if row.sha256}
+
+
+def _searches(project: Project, stage: Stage) -> Path:
+    return project.path(SEARCHES, stage.name)

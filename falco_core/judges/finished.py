@@ -1,12 +1,13 @@
 """The finished faces of a dataset, as judges saw them."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from falco_core.judges.gallery import Gallery
 from falco_core.judges.recognisers import Judge
+from falco_core.judges.searched import Searched
 from falco_core.judges.seen import Seen, When, joined, reference
 from falco_core.reasons import Treatment
 from falco_core.store.artifact import Artifact
@@ -38,10 +39,15 @@ class FinishedPart:
 
 @dataclass(frozen=True)
 class FinishedFaces:
-    """All faces of the composed photos, a bucket in memory at a time."""
+    """All faces of the composed photos, a bucket in memory at a time.
+
+    before: what earlier searches among the originals found, by judge.
+    """
 
     inversions: Artifact[Inversion]
     composed: Artifact[ComposedPhoto]
+    before: Callable[[str], Searched] = lambda _: Searched.nothing()
+    _galleries: dict[str, Gallery] = field(default_factory=dict)
 
     def parts(self) -> Iterator[FinishedPart]:
         """The faces of a bucket's photos each."""
@@ -57,15 +63,22 @@ class FinishedFaces:
 
     def gallery(self, judge: Judge) -> Gallery:
         """All originals of the dataset: those found at first, and those that only the second look saw."""
-        gallery = gallery_of(self.inversions, judge)
-        for part in self.parts():
-            gallery.add(part.seen_by(judge.name).of("original", judge.name))
-        return gallery
+        if judge.name not in self._galleries:
+            gallery = gallery_of(self.inversions, judge, self.before(judge.name))
+            for part in self.parts():
+                gallery.add(part.seen_by(judge.name).of("original", judge.name))
+            self._galleries[judge.name] = gallery
+        return self._galleries[judge.name]
+
+    @property
+    def searched(self) -> Mapping[str, Searched]:
+        """What searches among the originals found, by judge."""
+        return {name: gallery.searched() for name, gallery in self._galleries.items()}
 
 
-def gallery_of(inversions: Artifact[Inversion], judge: Judge) -> Gallery:
-    """The originals that were found at first, as a judge sees them."""
-    gallery, name = Gallery(judge), reference(judge.name)
+def gallery_of(inversions: Artifact[Inversion], judge: Judge, before: Searched) -> Gallery:
+    """The originals that were found at first, as a judge sees them; before: what earlier searches found."""
+    gallery, name = Gallery(judge, before=before), reference(judge.name)
     for bucket in inversions.buckets:
         faces = inversions.read(bucket, heavy=(name,))
         if faces:
@@ -87,7 +100,7 @@ def near_originals(gallery: Gallery, faces: Sequence[FinishedFace | Check], seen
     ]
     whens: tuple[tuple[When, str], ...] = (("last", "face"), ("drawn", "what was drawn for face"))
     for when, what in whens if chosen else ():
-        _, similarities = gallery.nearest(seen.of(when, judge.name)[chosen])
+        similarities = gallery.nearest(seen.of(when, judge.name)[chosen])
         for number, value in zip(chosen, similarities, strict=True):
             # Written so that what is no number is near.
             if not value < judge.near:
@@ -111,7 +124,7 @@ def _near_crops(gallery: Gallery, new: Mapping[str, Seen]) -> Iterator[str]:
         seen = {face: each.of(when, gallery.judge.name) for face, each in new.items()}
         faces = [face for face, embedding in seen.items() if len(embedding)]
         if faces:
-            _, similarities = gallery.nearest(np.concatenate([seen[face] for face in faces]))
+            similarities = gallery.nearest(np.concatenate([seen[face] for face in faces]))
             # Written so that what is no number is near.
             yield from (face for face, value in zip(faces, similarities, strict=True) if not value < gallery.judge.near)
 

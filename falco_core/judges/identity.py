@@ -69,12 +69,12 @@ def rank1(judge: Judge, faces: Compared) -> np.ndarray:
     """bool [N]: no original of the dataset is nearer than the own one (ties and non-numbers count as hits).
 
     Chance alone gives 1/N, so a dataset of one face has rate 1. A person's other pictures are others here: where one
-    of them is nearest the face counts as hidden by 1:N; `Gallery.nearest` finds it.
+    of them is nearest the face counts as hidden by 1:N; `near_others` finds it.
     """
     if not len(faces.seen):
         return np.zeros(0, dtype=bool)
     own = similarity(judge.measure, faces.seen, faces.originals)
-    _, best = faces.gallery.nearest(faces.seen)
+    best = faces.gallery.nearest(faces.seen)
     hits: np.ndarray = ~(own < best - TIE)
     return hits
 

@@ -164,11 +164,11 @@ def worker(of: Server) -> Iterator["subprocess.Popen[bytes]"]:
 
 
 def processes_of(project: Path) -> list[psutil.Process]:
-    """The processes at work in a project: DVC and the stages."""
+    """The processes at work in a project: DVC, which runs there, and what it started, which it tells where that is."""
     found = []
     for process in psutil.process_iter():
         try:
-            if Path(process.cwd()) == project and process.pid != os.getpid():
+            if Path(process.cwd()) == project or process.environ().get("DVC_ROOT") == str(project):
                 found.append(process)
         except (psutil.NoSuchProcess, psutil.AccessDenied, OSError):
             continue

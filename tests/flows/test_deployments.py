@@ -1,6 +1,5 @@
 """Two doors to one room: what a deployment's run does, seen from a real server and worker, and from DVC."""
 
-import os
 import shutil
 import signal
 import time
@@ -8,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 import yaml
 
@@ -188,14 +186,13 @@ def _wait_for_stage(project: Path) -> None:
 
 
 def _kill(who: str, project: Path) -> None:
-    for process in psutil.process_iter():
-        try:
-            command = " ".join(process.cmdline())
-            ours = Path(process.cwd()) == project or any(Path(p.cwd()) == project for p in process.children(True))
-            if who in command.replace("-m dvc", "dvc") and ours and process.pid != os.getpid():
-                process.send_signal(signal.SIGKILL)
-        except (psutil.NoSuchProcess, psutil.AccessDenied, OSError):
-            continue
+    """Kill the stage, its DVC, or the process of the flow run, which started that."""
+    at_work = processes_of(project)
+    ours = [*at_work, *(parent for process in at_work for parent in process.parents())]
+    chosen = {process for process in ours if who in " ".join(process.cmdline()).replace("-m dvc", "dvc")}
+    assert chosen, [process.cmdline() for process in ours]
+    for process in chosen:
+        process.send_signal(signal.SIGKILL)
 
 
 def _gone(project: Path) -> bool:
