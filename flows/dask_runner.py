@@ -3,16 +3,19 @@
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
 import dask
+import httpx
 from distributed import Client, Future, KilledWorker, as_completed
+from prefect.client.orchestration import get_client
 from prefect.client.schemas import State
 from prefect.context import FlowRunContext
+from prefect.states import Cancelled
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 from prefect_dask.task_runners import DaskTaskRunner
 
@@ -28,6 +31,7 @@ from tasks.units import Unit, units_of
 
 SECONDS = 10.0
 """In which a scheduler must answer."""
+ANOTHER = "another batch of the stage failed"
 PATIENCE = 60.0
 """Seconds that a named cluster has to bring a worker that may be given work."""
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -83,7 +87,7 @@ class Dask:
             units = units_of(batch_task.name, project, batches)
             submitted: list[Any] = [named.submit(Sealed(unit)) for unit in units]
         futures = {future.wrapped_future: unit for future, unit in zip(submitted, units, strict=True)}
-        with _told(client):
+        with _told(client, submitted):
             self._gather(client, futures, partial(_say, batch_task, show, len(batches)))
 
     @property
@@ -170,12 +174,19 @@ def _client_of_own(run: RunParams) -> Iterator[Client]:
 
 
 @contextmanager
-def _told(client: Client) -> Iterator[None]:
-    """Have the workers tell the server all that they have to tell of the block, before they may end."""
+def _told(client: Client, task_runs: Sequence[Any]) -> Iterator[None]:
+    """Have the workers tell the server all that they have to tell before they end; cancel what is then not done."""
     try:
         yield
     except Exception:
-        client.run(tell, on_error="ignore")
+        # What went wrong is worth more than what the server knows of it.
+        with suppress(Exception):
+            client.run(tell, on_error="ignore")
+        for future in task_runs:
+            if not future.wrapped_future.done():
+                # The server knows none that no worker has begun with.
+                with suppress(httpx.HTTPError), get_client(sync_client=True) as server:
+                    server.set_task_run_state(future.task_run_id, Cancelled(message=ANOTHER), force=True)
         raise
     client.run(tell, on_error="ignore")
 

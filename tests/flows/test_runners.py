@@ -130,11 +130,10 @@ class Server:
     environment: dict[str, str]
     home: Path
 
-    def task_runs(self, stage: str) -> list[str]:
-        """The state of each task run of a stage."""
+    def task_runs(self) -> dict[str, str]:
+        """The state of each task run (id)."""
         with sqlite3.connect(self.home / "prefect.db") as database:
-            found = database.execute("select state_type from task_run where name like ?", (f"{stage}-%",))
-            return [state for (state,) in found]
+            return dict(database.execute("select id, state_type from task_run").fetchall())
 
 
 @pytest.fixture(scope="module")
@@ -260,6 +259,7 @@ def test_a_run_whose_worker_was_killed_ends_with_the_bytes_of_an_undisturbed_one
     place: Place, stages: Stages, server: Server
 ) -> None:
     stages.hooks |= {SLOW: "0.7", **server.environment}
+    before = server.task_runs()
     there, here = place.project("there", runner="dask"), place.project("here")
     process = stages.start(there, "sample")
     wait_for(stages.kept, 60)
@@ -271,16 +271,18 @@ def test_a_run_whose_worker_was_killed_ends_with_the_bytes_of_an_undisturbed_one
     run_through(here, ["sample"])
     assert artifacts(here, "sample") == artifacts(there, "sample")
     assert {pid for pid, _ in stages.kept()} > {victim}
-    assert server.task_runs("sample") == ["COMPLETED"] * 6
+    assert [state for id_, state in server.task_runs().items() if id_ not in before] == ["COMPLETED"] * 6
     assert not stages.processes()
 
 
 def test_an_error_of_a_worker_is_one_line_and_reaches_no_server(place: Place, stages: Stages, server: Server) -> None:
-    stages.hooks |= {BROKEN: "aunt_emma.jpg was changed meanwhile: run again", **server.environment}
-    project = place.project("there", runner="dask", workers=1)
-    _, said = stages.finish(project, "align", code=2)
+    stages.hooks |= {BROKEN: "aunt_emma.jpg was changed meanwhile: run again", SLOW: "60", **server.environment}
+    before = server.task_runs()
+    _, said = stages.finish(place.project("there", runner="dask"), "sample", code=2)
     assert said == "falco: aunt_emma.jpg was changed meanwhile: run again\n"
-    assert server.task_runs("align") == ["FAILED"]
+    states = [state for id_, state in server.task_runs().items() if id_ not in before]
+    assert states.count("FAILED") == 1
+    assert {*states} == {"FAILED", "CANCELLED"}, "what was at work meanwhile is said to run for ever"
     held = b"".join(path.read_bytes() for path in server.home.rglob("*") if path.is_file())
     assert b"a batch failed" in held and b"aunt_emma" not in held
     assert not stages.processes()
