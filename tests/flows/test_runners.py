@@ -17,6 +17,7 @@ from dask.system import CPU_COUNT
 from distributed import LocalCluster
 
 import flows.dask_runner
+from falco_core.anonymize.pool import fake_id
 from falco_core.errors import ParamsError, ProjectError, UnreadablePhoto
 from falco_core.project.folder import Project
 from falco_core.project.stages import STAGES, stage_named
@@ -271,6 +272,7 @@ def test_a_run_whose_worker_was_killed_ends_with_the_bytes_of_an_undisturbed_one
     run_through(here, ["sample"])
     assert artifacts(here, "sample") == artifacts(there, "sample")
     assert {pid for pid, _ in stages.kept()} > {victim}
+    assert sorted(ids for _, ids in stages.kept()) == [fake_id(number) for number in range(6)], "none is computed twice"
     assert [state for id_, state in server.task_runs().items() if id_ not in before] == ["COMPLETED"] * 6
     assert not stages.processes()
 
