@@ -31,9 +31,11 @@ from tasks.units import Unit, units_of
 
 SECONDS = 10.0
 """In which a scheduler must answer."""
-ANOTHER = "another batch of the stage failed"
 PATIENCE = 60.0
 """Seconds that a named cluster has to bring a worker that may be given work."""
+SETTLING = 2.0
+"""Seconds from a failure until every worker has said what it is at."""
+ANOTHER = "another batch of the stage failed"
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -181,14 +183,21 @@ def _told(client: Client, task_runs: Sequence[Any]) -> Iterator[None]:
     except Exception:
         # What went wrong is worth more than what the server knows of it.
         with suppress(Exception):
-            client.run(tell, on_error="ignore")
-        for future in task_runs:
-            if not future.wrapped_future.done():
-                # The server knows none that no worker has begun with.
-                with suppress(httpx.HTTPError), get_client(sync_client=True) as server:
-                    server.set_task_run_state(future.task_run_id, Cancelled(message=ANOTHER), force=True)
+            _cancel(client, [future for future in task_runs if not future.wrapped_future.done()])
         raise
     client.run(tell, on_error="ignore")
+
+
+def _cancel(client: Client, task_runs: Sequence[Any]) -> None:
+    client.cancel([future.wrapped_future for future in task_runs])
+    # Workers may be about to begin, and to say so.
+    time.sleep(SETTLING)
+    client.run(tell, on_error="ignore")
+    with get_client(sync_client=True) as server:
+        for future in task_runs:
+            # The server knows none that no worker has begun with.
+            with suppress(httpx.HTTPStatusError):
+                server.set_task_run_state(future.task_run_id, Cancelled(message=ANOTHER), force=True)
 
 
 def _fits(worker: Mapping[str, Any], run: RunParams) -> bool:
