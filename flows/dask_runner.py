@@ -1,5 +1,6 @@
 """Batches on the workers of a Dask cluster: one of the stage's own on this machine, or one that is named."""
 
+import logging
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -109,6 +110,9 @@ class Dask:
 
     def _connected(self, connect: Callable[[], Client]) -> Client:
         """A client of a cluster that has a worker for us; raises ParamsError."""
+        # What goes wrong comes back as an error: Dask's own account of it would be pages.
+        for name in ("distributed", "distributed.client"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
         address = self.run.dask_address
         if address is None:
             return connect()

@@ -15,11 +15,14 @@ import pytest
 import torch
 from dask.system import CPU_COUNT
 from distributed import LocalCluster
+from prefect.task_runners import ThreadPoolTaskRunner
+from prefect_dask.task_runners import DaskTaskRunner
 
 import flows.dask_runner
 from falco_core.anonymize.pool import fake_id
 from falco_core.errors import ParamsError, ProjectError, UnreadablePhoto
 from falco_core.project.folder import Project
+from falco_core.project.params import RunParams
 from falco_core.project.stages import STAGES, stage_named
 from falco_core.project.work import Entry
 from falco_core.reasons import Reason
@@ -338,3 +341,19 @@ def test_a_scheduler_that_does_not_answer_is_one_line(place: Place, monkeypatch:
     with pytest.raises(ParamsError, match=r"run.dask_address: no Dask scheduler answers at tcp://127.0.0.1:9") as error:
         run_through(project, ["sample"])
     assert str(error.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("address", "server", "kind"),
+    [
+        (None, "http://127.0.0.1:4200/api", DaskTaskRunner),
+        ("tcp://127.0.0.1:8786", "http://127.0.0.1:4200/api", DaskTaskRunner),
+        ("tls://10.0.0.1:8786", "https://prefect.example.org/api", DaskTaskRunner),
+        ("10.0.0.1:8786", "http://127.0.0.1:4200/api", ThreadPoolTaskRunner),
+    ],
+)
+def test_workers_that_cannot_reach_the_server_get_no_task_runs(
+    address: str | None, server: str, kind: type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PREFECT_API_URL", server)
+    assert type(runner_for(RunParams(runner="dask", dask_address=address)).task_runner) is kind
