@@ -293,6 +293,7 @@ def test_an_error_of_a_worker_is_one_line_and_reaches_no_server(place: Place, st
     assert not stages.processes()
 
 
+@pytest.mark.slow
 def test_an_interrupted_stage_leaves_no_worker(place: Place, stages: Stages) -> None:
     stages.hooks[SLOW] = "60"
     process = stages.start(place.project("there", runner="dask"), "sample")
