@@ -31,7 +31,6 @@ def local_cluster(workers: int, gpus: bool) -> Iterator[SpecCluster]:
         "dashboard": False,
         "dashboard_address": "127.0.0.1:0",
     }
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
     with TemporaryDirectory(prefix="falco-dask-") as scratch, dask.config.set(_SETTINGS):
         cluster = SpecCluster(
             scheduler={"cls": Scheduler, "options": here},

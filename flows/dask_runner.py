@@ -1,18 +1,22 @@
 """Batches on the workers of a Dask cluster: one of the stage's own on this machine, or one that is named."""
 
+import logging
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
 import dask
+import httpx
 from distributed import Client, Future, KilledWorker, as_completed
+from prefect.client.orchestration import get_client
 from prefect.client.schemas import State
 from prefect.context import FlowRunContext
+from prefect.states import Cancelled
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 from prefect_dask.task_runners import DaskTaskRunner
 
@@ -30,6 +34,9 @@ SECONDS = 10.0
 """In which a scheduler must answer."""
 PATIENCE = 60.0
 """Seconds that a named cluster has to bring a worker that may be given work."""
+SETTLING = 2.0
+"""Seconds from a failure until every worker has said what it is at."""
+ANOTHER = "another batch of the stage failed"
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -83,7 +90,7 @@ class Dask:
             units = units_of(batch_task.name, project, batches)
             submitted: list[Any] = [named.submit(Sealed(unit)) for unit in units]
         futures = {future.wrapped_future: unit for future, unit in zip(submitted, units, strict=True)}
-        with _told(client):
+        with _told(client, submitted):
             self._gather(client, futures, partial(_say, batch_task, show, len(batches)))
 
     @property
@@ -103,6 +110,9 @@ class Dask:
 
     def _connected(self, connect: Callable[[], Client]) -> Client:
         """A client of a cluster that has a worker for us; raises ParamsError."""
+        # What goes wrong comes back as an error: Dask's own account of it would be pages.
+        for name in ("distributed", "distributed.client"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
         address = self.run.dask_address
         if address is None:
             return connect()
@@ -170,14 +180,28 @@ def _client_of_own(run: RunParams) -> Iterator[Client]:
 
 
 @contextmanager
-def _told(client: Client) -> Iterator[None]:
-    """Have the workers tell the server all that they have to tell of the block, before they may end."""
+def _told(client: Client, task_runs: Sequence[Any]) -> Iterator[None]:
+    """Have the workers tell the server all that they have to tell before they end; cancel what is then not done."""
     try:
         yield
     except Exception:
-        client.run(tell, on_error="ignore")
+        # What went wrong is worth more than what the server knows of it.
+        with suppress(Exception):
+            _cancel(client, [future for future in task_runs if not future.wrapped_future.done()])
         raise
     client.run(tell, on_error="ignore")
+
+
+def _cancel(client: Client, task_runs: Sequence[Any]) -> None:
+    client.cancel([future.wrapped_future for future in task_runs])
+    # Workers may be about to begin, and to say so.
+    time.sleep(SETTLING)
+    client.run(tell, on_error="ignore")
+    with get_client(sync_client=True) as server:
+        for future in task_runs:
+            # The server knows none that no worker has begun with.
+            with suppress(httpx.HTTPStatusError):
+                server.set_task_run_state(future.task_run_id, Cancelled(message=ANOTHER), force=True)
 
 
 def _fits(worker: Mapping[str, Any], run: RunParams) -> bool:

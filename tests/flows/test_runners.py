@@ -15,10 +15,14 @@ import pytest
 import torch
 from dask.system import CPU_COUNT
 from distributed import LocalCluster
+from prefect.task_runners import ThreadPoolTaskRunner
+from prefect_dask.task_runners import DaskTaskRunner
 
 import flows.dask_runner
+from falco_core.anonymize.pool import fake_id
 from falco_core.errors import ParamsError, ProjectError, UnreadablePhoto
 from falco_core.project.folder import Project
+from falco_core.project.params import RunParams
 from falco_core.project.stages import STAGES, stage_named
 from falco_core.project.work import Entry
 from falco_core.reasons import Reason
@@ -130,11 +134,10 @@ class Server:
     environment: dict[str, str]
     home: Path
 
-    def task_runs(self, stage: str) -> list[str]:
-        """The state of each task run of a stage."""
+    def task_runs(self) -> dict[str, str]:
+        """The state of each task run (id)."""
         with sqlite3.connect(self.home / "prefect.db") as database:
-            found = database.execute("select state_type from task_run where name like ?", (f"{stage}-%",))
-            return [state for (state,) in found]
+            return dict(database.execute("select id, state_type from task_run").fetchall())
 
 
 @pytest.fixture(scope="module")
@@ -260,6 +263,7 @@ def test_a_run_whose_worker_was_killed_ends_with_the_bytes_of_an_undisturbed_one
     place: Place, stages: Stages, server: Server
 ) -> None:
     stages.hooks |= {SLOW: "0.7", **server.environment}
+    before = server.task_runs()
     there, here = place.project("there", runner="dask"), place.project("here")
     process = stages.start(there, "sample")
     wait_for(stages.kept, 60)
@@ -271,21 +275,25 @@ def test_a_run_whose_worker_was_killed_ends_with_the_bytes_of_an_undisturbed_one
     run_through(here, ["sample"])
     assert artifacts(here, "sample") == artifacts(there, "sample")
     assert {pid for pid, _ in stages.kept()} > {victim}
-    assert server.task_runs("sample") == ["COMPLETED"] * 6
+    assert sorted(ids for _, ids in stages.kept()) == [fake_id(number) for number in range(6)], "none is computed twice"
+    assert [state for id_, state in server.task_runs().items() if id_ not in before] == ["COMPLETED"] * 6
     assert not stages.processes()
 
 
 def test_an_error_of_a_worker_is_one_line_and_reaches_no_server(place: Place, stages: Stages, server: Server) -> None:
-    stages.hooks |= {BROKEN: "aunt_emma.jpg was changed meanwhile: run again", **server.environment}
-    project = place.project("there", runner="dask", workers=1)
-    _, said = stages.finish(project, "align", code=2)
+    stages.hooks |= {BROKEN: "aunt_emma.jpg was changed meanwhile: run again", SLOW: "60", **server.environment}
+    before = server.task_runs()
+    _, said = stages.finish(place.project("there", runner="dask"), "sample", code=2)
     assert said == "falco: aunt_emma.jpg was changed meanwhile: run again\n"
-    assert server.task_runs("align") == ["FAILED"]
+    states = [state for id_, state in server.task_runs().items() if id_ not in before]
+    assert states.count("FAILED") == 1
+    assert {*states} == {"FAILED", "CANCELLED"}, "what was at work meanwhile is said to run for ever"
     held = b"".join(path.read_bytes() for path in server.home.rglob("*") if path.is_file())
     assert b"a batch failed" in held and b"aunt_emma" not in held
     assert not stages.processes()
 
 
+@pytest.mark.slow
 def test_an_interrupted_stage_leaves_no_worker(place: Place, stages: Stages) -> None:
     stages.hooks[SLOW] = "60"
     process = stages.start(place.project("there", runner="dask"), "sample")
@@ -334,3 +342,19 @@ def test_a_scheduler_that_does_not_answer_is_one_line(place: Place, monkeypatch:
     with pytest.raises(ParamsError, match=r"run.dask_address: no Dask scheduler answers at tcp://127.0.0.1:9") as error:
         run_through(project, ["sample"])
     assert str(error.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("address", "server", "kind"),
+    [
+        (None, "http://127.0.0.1:4200/api", DaskTaskRunner),
+        ("tcp://127.0.0.1:8786", "http://127.0.0.1:4200/api", DaskTaskRunner),
+        ("tls://10.0.0.1:8786", "https://prefect.example.org/api", DaskTaskRunner),
+        ("10.0.0.1:8786", "http://127.0.0.1:4200/api", ThreadPoolTaskRunner),
+    ],
+)
+def test_workers_that_cannot_reach_the_server_get_no_task_runs(
+    address: str | None, server: str, kind: type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PREFECT_API_URL", server)
+    assert type(runner_for(RunParams(runner="dask", dask_address=address)).task_runner) is kind
