@@ -23,13 +23,16 @@ def _serve(port: int, *, ephemeral: bool) -> None:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind((HOST, port))
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    own = listener.getsockname()[1]
+    # The pages that the browser gets would ask at Prefect's own port.
+    os.environ["PREFECT_SERVER_UI_API_URL"] = f"http://{HOST}:{own}/api"
 
     import uvicorn
     from prefect.server.api.server import create_app
 
     app = create_app(ephemeral=ephemeral, final=True)
     server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="on"))
-    print(listener.getsockname()[1], flush=True)
+    print(own, flush=True)
     server.run(sockets=[listener])
 
 

@@ -67,6 +67,7 @@ def released(project: Path) -> dict[str, tuple[int, int, bytes]]:
 
 
 def test_after_dvc_a_deployments_run_has_nothing_to_do(by_dvc: Path, prefect: Server) -> None:
+    assert prefect.ask("GET", "../ui-settings")["api_url"] == prefect.url, "the UI asks another server"
     before, files = hashes(by_dvc), released(by_dvc)
     run, state = prefect.run("anonymize-dataset/dataset", {"project": str(by_dvc)})
     assert state["type"] == "COMPLETED", state
