@@ -20,10 +20,13 @@ test: setup
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest
+	$(BIN)/pytest $(WORKERS)
 
 test-slow: setup
-	$(BIN)/pytest -m slow
+	$(BIN)/pytest $(WORKERS) -m slow
+
+# Tests side by side; a file's stay together. make test WORKERS= runs one after the other.
+WORKERS ?= -n 2 --dist loadgroup
 
 # Trains the mini bundle from nothing: about 3 hours on 2 cores, or half an hour on a GPU (make bundle BUDGET=gpu).
 BUDGET ?= cpu

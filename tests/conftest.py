@@ -6,7 +6,16 @@ from pathlib import Path
 
 import pytest
 
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ["OMP_NUM_THREADS"] = "1"  # each has a core
 os.environ.setdefault("OMP_NUM_THREADS", "2")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let a worker have whole files, and one worker all that look at the one finished run."""
+    for item in items:
+        shared = "run" in getattr(item, "fixturenames", ())
+        item.add_marker(pytest.mark.xdist_group("run" if shared else str(item.path)))
 
 
 @pytest.fixture(autouse=True, scope="session")
