@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from falco_core.anonymize.latent import mix_codes
 from falco_core.anonymize.losses import attribute_preservation_loss, identity_obfuscation_loss
-from falco_core.anonymize.solver import DECAY, DECAY_AT, Problem
+from falco_core.anonymize.solver import DECAY, DECAY_AT, PUBLISHED_STEPS, Problem
 from falco_core.bundles.bundle import Bundle
 from falco_core.networks.stylegan2 import ModulatedConv, depthwise
 from falco_core.project.params import AnonymizeParams
@@ -34,9 +34,9 @@ def _one_face(bundle: Bundle, params: AnonymizeParams, face: Problem) -> Tensor:
     first, last = bundle.spec.optimize_layers
     middle = face.fake[:, first:last].clone().requires_grad_(True)
     optimizer = torch.optim.Adam([middle], lr=bundle.spec.learning_rate)
-    milestones = [int(share * params.steps) for share in DECAY_AT]
+    milestones = [int(share * PUBLISHED_STEPS) for share in DECAY_AT]
     schedule = torch.optim.lr_scheduler.MultiStepLR(optimizer, milestones, gamma=DECAY)
-    for _ in range(params.steps):
+    for _ in range(PUBLISHED_STEPS):
         optimizer.zero_grad()
         images = bundle.generator.synthesize(mix_codes(real=face.real, middle=middle, first=first))
         seen = images if face.masks is None else face.crops + face.masks * (images - face.crops)

@@ -1,10 +1,13 @@
 """The latent optimization: middle layers of each W+ code move until the face is somebody else's."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR, LRScheduler, MultiStepLR
 
 from falco_core.anonymize.latent import mix_codes
 from falco_core.anonymize.losses import attribute_preservation_loss, cosine, identity_obfuscation_loss
@@ -14,6 +17,7 @@ from falco_core.networks.shapes import batch_shape, in_shape
 from falco_core.project.params import AnonymizeParams, SolverParams
 from falco_core.reasons import Cause
 
+PUBLISHED_STEPS = 50
 DECAY_AT = (0.75, 0.9)
 DECAY = 0.8
 RELEASED_LEARNING_RATE = 0.01
@@ -110,12 +114,12 @@ class Solver:
         self._bundle = bundle
         self._params = params
         self._released = settings is not None and settings.reproduce_released_code
-        default = RELEASED_LEARNING_RATE if self._released else bundle.spec.learning_rate
-        self._learning_rate = default if params.learning_rate is None else params.learning_rate
+        self._rule = bundle.spec.step_rule if params.steps is None and not self._released else None
+        self._steps = self._rule.steps if self._rule is not None else params.steps or PUBLISHED_STEPS
         self._first, self._last = bundle.spec.optimize_layers if layers is None else layers
 
     def solve(self, problem: Problem, *, progress: Progress | None = None) -> Outcome:
-        """Run the published schedule; `progress(step, losses before that step)` is told each step of each batch."""
+        """Take all steps; `progress(step, losses before that step)` is told each step of each batch."""
         size = batch_shape(self._bundle.generator.config.resolution, problem.real.device)
         batches = [
             self._solve_batch(problem.rows(rows.to(problem.real.device)), count, progress)
@@ -127,13 +131,11 @@ class Solver:
         """Of a batch whose first `count` faces are asked for."""
         measure = self._measurement(problem)
         middle = problem.fake[:, self._first : self._last].clone().requires_grad_(True)
-        with torch.no_grad():
-            start = measure(middle)
-        optimizer = torch.optim.Adam([middle], lr=self._learning_rate)
-        milestones = [int(share * self._params.steps) for share in DECAY_AT]
-        schedule = torch.optim.lr_scheduler.MultiStepLR(optimizer, milestones, gamma=DECAY)
-        for step in range(self._params.steps):
+        optimizer, schedule = self._stepping(middle)
+        start = torch.zeros(0)
+        for step in range(self._steps):
             measured = measure(middle)
+            start = measured.cosine.detach() if step == 0 else start
             total = self._params.lambda_id * measured.identity + self._params.lambda_attr * measured.attribute
             (middle.grad,) = torch.autograd.grad(total.sum(), [middle])
             optimizer.step()
@@ -148,12 +150,23 @@ class Solver:
         return Outcome(
             codes=codes[:count],
             images=end.images[:count],
-            cosine_start=start.cosine[:count],
+            cosine_start=start[:count],
             cosine=end.cosine[:count],
             attribute_loss=end.attribute[:count],
-            steps=self._params.steps,
+            steps=self._steps,
             causes=[self._judge(code, image, value) for code, image, value in judged],
         )
+
+    def _stepping(self, middle: Tensor) -> tuple[Optimizer, LRScheduler]:
+        """How `middle` moves, and how fast from step to step."""
+        if (rule := self._rule) is not None:
+            rate = self._params.learning_rate or rule.learning_rate
+            own = torch.optim.NAdam([middle], lr=rate, betas=rule.betas)
+            return own, LambdaLR(own, lambda step: 0.5 + 0.5 * math.cos(math.pi * step / rule.steps))
+        default = RELEASED_LEARNING_RATE if self._released else self._bundle.spec.learning_rate
+        published = torch.optim.Adam([middle], lr=self._params.learning_rate or default)
+        milestones = [int(share * self._steps) for share in DECAY_AT]
+        return published, MultiStepLR(published, milestones, gamma=DECAY)
 
     def _measurement(self, problem: Problem) -> Callable[[Tensor], Measured]:
         bundle, margin = self._bundle, self._params.margin

@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from falco_core.bundles.catalogue import SPEC_FILE, sha256_of
-from falco_core.bundles.spec import BundleSpec, Thresholds
+from falco_core.bundles.spec import BundleSpec, StepRule, Thresholds
 from falco_core.errors import BundleError, first_line
 from falco_core.networks.arcface import Recogniser
 from falco_core.networks.config import NetworkConfig
@@ -80,6 +80,7 @@ def save_bundle(
     heldout: HeldOutRecogniser,
     farl: Farl,
     probe: Probe | None = None,
+    step_rule: StepRule | None = None,
     half: bool = False,
 ) -> BundleSpec:
     """Write a complete bundle to `folder` and return what its bundle.yaml says."""
@@ -104,6 +105,7 @@ def save_bundle(
             "source": source,
             "optimize_layers": optimize_layers,
             "learning_rate": learning_rate,
+            "step_rule": step_rule,
             "thresholds": thresholds.model_dump(),
             "networks": networks,
         }

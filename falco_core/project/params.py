@@ -82,7 +82,8 @@ class AnonymizeParams(Section):
     """A face that ends above margin + margin_tolerance is tried with another fake, at last concealed."""
     attempts: int = Field(5, ge=1, le=20)
     """How many fakes are tried for a face that the gate still recognises (each harder) or that looks broken."""
-    steps: int = Field(50, ge=1, le=10_000)
+    steps: int | None = Field(None, ge=1, le=10_000)
+    """null: the bundle's own step rule; a number: so many steps of the published schedule (FALCO: 50)."""
     learning_rate: Annotated[float, Field(gt=0.0, le=1.0)] | None = None
     """Of Adam; null: the bundle's."""
     lambda_id: Annotated[float, Field(ge=0.0)] = 10.0

@@ -86,7 +86,7 @@ _MAKING: tuple[Stage, ...] = (
     ),
     Stage(
         name="anonymize",
-        version=4,
+        version=5,
         reads=(FACES, INVERSIONS, FAKES, PAIRS),
         writes=(ANONYMIZED,),
         params=(

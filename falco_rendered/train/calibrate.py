@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from falco_core.bundles.bundle import Bundle, load_bundle
 from falco_core.bundles.save import save_bundle
-from falco_core.bundles.spec import Thresholds
+from falco_core.bundles.spec import StepRule, Thresholds
 from falco_core.faces.detect import Detector
 from falco_core.networks.arcface import Recogniser
 from falco_core.networks.e4e import Encoder
@@ -27,6 +27,8 @@ from falco_rendered.train.sheets import write_sheet
 
 OPTIMIZE_LAYERS = (3, 8)
 LEARNING_RATE = 0.03
+STEP_RULE = StepRule(steps=16, learning_rate=0.35, betas=(0.7, 0.9))
+"""Chosen by benchmarks/solver (docs/performance.md)."""
 """Of the optimization: measured on the demo, where the published 0.01 leaves half of the faces short of the margin."""
 _SAME_PERSON = ("regressions", "reconstructions")
 """Pictures that shall show whom the renders show."""
@@ -62,6 +64,7 @@ def calibrate(
         source="trained from nothing on rendered faces: python -m falco_rendered.train all",
         optimize_layers=OPTIMIZE_LAYERS,
         learning_rate=LEARNING_RATE,
+        step_rule=STEP_RULE,
         thresholds=Thresholds(recogniser=seen["recogniser"].threshold, heldout=seen["heldout"].threshold),
         half=True,
         **modules,

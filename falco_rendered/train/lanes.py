@@ -75,7 +75,7 @@ BUDGETS = {
 see that everything runs, for a bundle that is good for nothing.
 """
 NAMES = ("renders", *RECIPES, "calibrate", "all")
-VERSION = "2"
+VERSION = "2.1"
 _RENDERED: tuple[RenderSet, ...] = (sets.TEST_PEOPLE, sets.RECOGNISER_PEOPLE, sets.HELDOUT_PEOPLE, sets.PORTRAITS)
 
 Network = TypeVar("Network", bound=nn.Module)

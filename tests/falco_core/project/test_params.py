@@ -15,7 +15,7 @@ def test_a_minimal_file_takes_the_published_defaults() -> None:
     params = parse_params(MINIMAL, source="params.yaml")
     anonymize = params.anonymize
     assert (anonymize.lambda_id, anonymize.lambda_attr) == (10.0, 0.1)
-    assert (anonymize.steps, anonymize.margin) == (50, -0.2)
+    assert (anonymize.steps, anonymize.margin) == (None, -0.2)
 
 
 @pytest.mark.parametrize(
