@@ -80,10 +80,10 @@ def _write_photo(folder: Path, number: int) -> None:
 def _run(project: Project, run: str, photos: int) -> Iterator[StageCost]:
     for stage in STAGES:
         with ProcessPoolExecutor(1, get_context("forkserver")) as own_process:
-            seconds, dvc_seconds, *peaks = own_process.submit(_timed, project.root, stage.name).result()
+            costs = own_process.submit(_timed, project.root, stage.name).result()
         files = [path for name in stage.writes for path in _files(project.path(name))]
         size = sum(path.stat().st_size for path in files) / 2**20
-        yield StageCost(run, photos, stage.name, seconds, dvc_seconds, *peaks, len(files), round(size, 2))
+        yield StageCost(run, photos, stage.name, *costs, len(files), round(size, 2))
 
 
 def _timed(root: Path, name: str) -> tuple[float, float, float, float]:
