@@ -43,14 +43,15 @@ def run_stage_by_itself(name: str, root: Path) -> str:
 
     Whoever started it finds in its record how it ended.
     """
-    write_record(root, name, StageRecord(state="running"))
-    try:
-        report = _in_flow(name, root) if os.environ.get("PREFECT_API_URL") else _plainly(name, root)
-    except BaseException as error:
-        write_record(root, name, failed(error))
-        raise
-    said = str(report)
-    write_record(root, name, StageRecord(state="done", said=said, total=report.total, computed=report.computed))
+    with holding(root):
+        write_record(root, name, StageRecord(state="running"))
+        try:
+            report = _in_flow(name, root) if os.environ.get("PREFECT_API_URL") else _plainly(name, root)
+        except BaseException as error:
+            write_record(root, name, failed(error))
+            raise
+        said = str(report)
+        write_record(root, name, StageRecord(state="done", said=said, total=report.total, computed=report.computed))
     return said
 
 

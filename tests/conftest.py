@@ -11,6 +11,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 os.environ.setdefault("OMP_NUM_THREADS", "2")
 
 
+@pytest.hookimpl(tryfirst=True)  # before those who hand the groups out
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Let a worker have whole files, and one worker all that look at the one finished run."""
     for item in items:

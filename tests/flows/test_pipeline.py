@@ -124,6 +124,7 @@ def test_another_margin_reruns_anonymize_and_what_follows_and_both_are_reached(r
     assert not [stage for stage in ("align:", "invert:", "sample:", "pair:") if stage in stale]
 
 
+@pytest.mark.slow
 def test_the_same_photos_give_the_same_release_in_another_project(run: Run, tmp_path: Path) -> None:
     photos = Path(shutil.copytree(run.photos, tmp_path / "photos"))
     run_falco(photos, tmp_path / "project")

@@ -45,6 +45,7 @@ def options(files: dict[str, Path]) -> list[str | Path]:
     return [part for network, path in files.items() for part in (f"--{network}", path)]
 
 
+@pytest.mark.slow
 def test_published_files_become_a_bundle_that_anonymizes(
     official_files: dict[str, Path], demo_photos: Path, tmp_path: Path
 ) -> None:
