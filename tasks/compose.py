@@ -27,7 +27,7 @@ from falco_core.store.artifact import Artifact
 from falco_core.store.bucket import Kept
 from falco_core.store.rows import AlignedPhoto, Anonymized, ComposedPhoto, Inversion
 from tasks.batches import Execute, KeyedStage, StageReport
-from tasks.judging import gates_in, judges_of, keep_searched, path_of_photos, roles_of, searched_before
+from tasks.judging import gates_in, judges_of, path_of_photos, roles_of, searches_of
 
 STAGE = stage_named("compose")
 BATCH = 4
@@ -135,11 +135,12 @@ def _near(
     project: Project, roles: Roles, inversions: Artifact[Inversion], anonymized: Artifact[Anonymized]
 ) -> frozenset[str]:
     """The new faces that are near to an original of the dataset, by their crops alone."""
-    judges = judges_of(project, roles.gate)
-    galleries = [gallery_of(inversions, judge, searched_before(project, STAGE, judge.name)) for judge in judges]
+    judges, searches = judges_of(project, roles.gate), searches_of(project, STAGE)
+    galleries = [gallery_of(inversions, judge, searches.before(judge.name)) for judge in judges]
     new = (_new_seen(anonymized.read(bucket, heavy=("seen",))) for bucket in anonymized.buckets)
     near = near_before_composing(galleries, new)
-    keep_searched(project, STAGE, {gallery.judge.name: gallery.searched() for gallery in galleries})
+    for gallery in galleries:
+        searches.keep(gallery.judge.name, gallery.searched())
     return near
 
 

@@ -2,14 +2,13 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 
 import numpy as np
 
 from falco_core.judges.kind import kind_among, kinds_of_faces
 from falco_core.judges.recognisers import Judge, judge_named
 from falco_core.judges.roles import KIND_JUDGE, JudgedKind, Roles, deciding, roles_for
-from falco_core.judges.searched import Searched
+from falco_core.judges.searched import Searches
 from falco_core.judges.seen import reference
 from falco_core.project.folder import Project
 from falco_core.project.stages import FACES, INVERSIONS, PHOTO_FILES, Stage
@@ -54,23 +53,11 @@ def gates_in(inversions: Iterable[Kept[Inversion]], roles: Roles) -> Mapping[str
     return {face: deciding(roles, kind) for face, kind in kinds_in(inversions).items()}
 
 
-def searched_before(project: Project, stage: Stage, judge: str) -> Searched:
-    """What a stage's last search among the originals found with a judge."""
-    return Searched.read(_searches(project, stage) / judge)
-
-
-def keep_searched(project: Project, stage: Stage, searched: Mapping[str, Searched]) -> None:
-    """Keep what a stage's searches found, by judge, for the next run."""
-    folder = _searches(project, stage)
-    folder.mkdir(parents=True, exist_ok=True)
-    for judge, found in searched.items():
-        found.write(folder / judge)
+def searches_of(project: Project, stage: Stage) -> Searches:
+    """What a stage's last searches among the originals found."""
+    return Searches(project.path(SEARCHES, stage.name))
 
 
 def path_of_photos(project: Project) -> Mapping[str, str]:
     """A path inside the photo folder for each photo (sha256)."""
     return {row.sha256: row.photo for row in read_table(project.path(PHOTO_FILES), PhotoFile) if row.sha256}
-
-
-def _searches(project: Project, stage: Stage) -> Path:
-    return project.path(SEARCHES, stage.name)

@@ -5,7 +5,6 @@ out: reports (metrics.json, withheld.parquet, outcomes.parquet, contact_sheets/,
 """
 
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
 from falco_core.files import write_text
@@ -47,7 +46,7 @@ from falco_core.store.rows import (
     Withheld,
 )
 from tasks.batches import Execute, StageReport
-from tasks.judging import judges_of, keep_searched, roles_of, searched_before
+from tasks.judging import judges_of, roles_of, searches_of
 
 STAGE = stage_named("validate")
 
@@ -56,8 +55,7 @@ def run(project: Project, execute: Execute) -> StageReport:
     """Write everything under reports/."""
     del execute
     composed, roles = project.artifact(COMPOSED, ComposedPhoto), roles_of(project)
-    before = partial(searched_before, project, STAGE)
-    faces = FinishedFaces(project.artifact(INVERSIONS, Inversion), composed, before)
+    faces = FinishedFaces(project.artifact(INVERSIONS, Inversion), composed, searches_of(project, STAGE))
     photos = summaries(project.artifact(FACES, AlignedPhoto), composed)
     for sha256, detail in near_others(faces, judges_of(project, roles.gate)).items():
         if photos[sha256].reason is None:
@@ -65,7 +63,6 @@ def run(project: Project, execute: Execute) -> StageReport:
     rows = list(outcomes(read_table(project.path(PHOTO_FILES), PhotoFile), photos))
     withheld = list(withheld_rows(rows, photos))
     metrics = _metrics(project, rows, faces, roles)
-    keep_searched(project, STAGE, faces.searched)
     write_table(project.path(WITHHELD), withheld, Withheld)
     write_table(project.path(OUTCOMES), rows, PhotoOutcome)
     write_text(project.path(METRICS), metrics.model_dump_json(indent=2) + "\n")

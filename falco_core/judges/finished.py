@@ -1,13 +1,14 @@
 """The finished faces of a dataset, as judges saw them."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 
 import numpy as np
 
 from falco_core.judges.gallery import Gallery
 from falco_core.judges.recognisers import Judge
-from falco_core.judges.searched import Searched
+from falco_core.judges.searched import NOWHERE, Searched, Searches
 from falco_core.judges.seen import Seen, When, joined, reference
 from falco_core.reasons import Treatment
 from falco_core.store.artifact import Artifact
@@ -41,13 +42,12 @@ class FinishedPart:
 class FinishedFaces:
     """All faces of the composed photos, a bucket in memory at a time.
 
-    before: what earlier searches among the originals found, by judge.
+    searches: what earlier searches among the originals found.
     """
 
     inversions: Artifact[Inversion]
     composed: Artifact[ComposedPhoto]
-    before: Callable[[str], Searched] = lambda _: Searched.nothing()
-    _galleries: dict[str, Gallery] = field(default_factory=dict)
+    searches: Searches = NOWHERE
 
     def parts(self) -> Iterator[FinishedPart]:
         """The faces of a bucket's photos each."""
@@ -61,19 +61,18 @@ class FinishedFaces:
             if rows:
                 yield FinishedPart(rows, [Seen.from_bytes(photo.row.seen) for photo in photos])
 
-    def gallery(self, judge: Judge) -> Gallery:
-        """All originals of the dataset: those found at first, and those that only the second look saw."""
-        if judge.name not in self._galleries:
-            gallery = gallery_of(self.inversions, judge, self.before(judge.name))
-            for part in self.parts():
-                gallery.add(part.seen_by(judge.name).of("original", judge.name))
-            self._galleries[judge.name] = gallery
-        return self._galleries[judge.name]
+    @contextmanager
+    def gallery(self, judge: Judge, purpose: str) -> Iterator[Gallery]:
+        """All originals of the dataset: those found at first, and those that only the second look saw.
 
-    @property
-    def searched(self) -> Mapping[str, Searched]:
-        """What searches among the originals found, by judge."""
-        return {name: gallery.searched() for name, gallery in self._galleries.items()}
+        purpose: under which name it is kept what the block finds.
+        """
+        name = f"{purpose}-{judge.name}"
+        gallery = gallery_of(self.inversions, judge, self.searches.before(name))
+        for part in self.parts():
+            gallery.add(part.seen_by(judge.name).of("original", judge.name))
+        yield gallery
+        self.searches.keep(name, gallery.searched())
 
 
 def gallery_of(inversions: Artifact[Inversion], judge: Judge, before: Searched) -> Gallery:
@@ -133,8 +132,8 @@ def near_others(faces: FinishedFaces, judges: Sequence[Judge]) -> dict[str, str]
     """Photos (sha256) with a new face that is near to an original of the dataset, and why; judges: of the gate."""
     found: dict[str, str] = {}
     for judge in judges:
-        gallery = faces.gallery(judge)
-        for part in faces.parts():
-            for number, detail in near_originals(gallery, part.rows, part.seen_by(judge.name)):
-                found.setdefault(part.rows[number].photo, detail)
+        with faces.gallery(judge, "near") as gallery:
+            for part in faces.parts():
+                for number, detail in near_originals(gallery, part.rows, part.seen_by(judge.name)):
+                    found.setdefault(part.rows[number].photo, detail)
     return found

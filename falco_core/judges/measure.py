@@ -27,14 +27,15 @@ def identity_of(
 ) -> Iterator[IdentityRecord]:
     """Every judge's counts: of all new faces before anything was withheld, and of those to be released."""
     for judge in judges:
-        role, gallery = roles.role_of(judge.name), faces.gallery(judge)
+        role = roles.role_of(judge.name)
         hits: dict[Scope, list[Hits]] = {"composed": [], "released": []}
-        for part in faces.parts():
-            seen = part.seen_by(judge.name)
-            new, out = _chosen(part.rows, released, judge.name if role == "gate" else None)
-            own, first, last = (seen.of(when, judge.name) for when in WHENS)
-            hits["composed"].append(identity_hits(judge, Compared(first[new], own[new], gallery)))
-            hits["released"].append(identity_hits(judge, Compared(last[out], own[out], gallery)))
+        with faces.gallery(judge, "identity") as gallery:
+            for part in faces.parts():
+                seen = part.seen_by(judge.name)
+                new, out = _chosen(part.rows, released, judge.name if role == "gate" else None)
+                own, first, last = (seen.of(when, judge.name) for when in WHENS)
+                hits["composed"].append(identity_hits(judge, Compared(first[new], own[new], gallery)))
+                hits["released"].append(identity_hits(judge, Compared(last[out], own[out], gallery)))
         for scope, parts in hits.items():
             yield from identity_records(judge, role, scope, parts)
 

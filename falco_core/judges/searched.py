@@ -58,8 +58,9 @@ class Searched:
             return cls.nothing()
 
     def write(self, path: Path) -> None:
-        """Keep it in a file, whole or not at all."""
+        """Keep it in a file, whole or not at all; its folder is made."""
         data = save({"originals": self.originals, "faces": self.faces, "nearest": self.nearest})
+        path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(f".{path.name}.partial")
         partial.write_bytes(hashlib.sha256(data).digest() + data)
         partial.replace(path)
@@ -70,6 +71,26 @@ class Searched:
             return np.full(len(faces), NOBODY)
         places = np.minimum(np.searchsorted(self.faces, faces), len(self.faces) - 1)
         return np.where(self.faces[places] == faces, self.nearest[places], NOBODY)
+
+
+@dataclass(frozen=True)
+class Searches:
+    """A folder with what searches found, each under a name; None: nothing is kept."""
+
+    folder: Path | None = None
+
+    def before(self, name: str) -> Searched:
+        """What the last search of this name found."""
+        return Searched.nothing() if self.folder is None else Searched.read(self.folder / name)
+
+    def keep(self, name: str, found: Searched) -> None:
+        """Let `before` find it."""
+        if self.folder is not None:
+            found.write(self.folder / name)
+
+
+NOWHERE = Searches()
+"""Where nothing is kept."""
 
 
 def digests_of(rows: np.ndarray) -> np.ndarray:
