@@ -26,7 +26,7 @@ test-slow: setup
 	$(BIN)/pytest $(WORKERS) -m slow
 
 # Tests side by side; a file's stay together. make test WORKERS= runs one after the other.
-WORKERS ?= -n 2 --dist loadgroup
+WORKERS ?= -n 2 --dist loadfile
 
 # Trains the mini bundle from nothing: about 3 hours on 2 cores, or half an hour on a GPU (make bundle BUDGET=gpu).
 BUDGET ?= cpu

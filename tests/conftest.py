@@ -11,14 +11,6 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 os.environ.setdefault("OMP_NUM_THREADS", "2")
 
 
-@pytest.hookimpl(tryfirst=True)  # before those who hand the groups out
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let a worker have whole files, and one worker all that look at the one finished run."""
-    for item in items:
-        shared = "run" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("run" if shared else str(item.path)))
-
-
 @pytest.fixture(autouse=True, scope="session")
 def own_falco_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Bundles that the developer has fetched are none of the tests' business."""
