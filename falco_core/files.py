@@ -40,9 +40,14 @@ def text_in(path: Path) -> str:
 
 def write_text(path: Path, text: str) -> None:
     """Write a text file whole or not at all; a link in its place is replaced, never written through."""
+    write_bytes(path, text.encode("utf-8", "surrogateescape"))
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a file, as `write_text` does."""
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        partial.write_bytes(text.encode("utf-8", "surrogateescape"))
+        partial.write_bytes(data)
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)

@@ -25,8 +25,6 @@ from flows.ui import GATE_CLOSED, tell
 
 RETRIES = (5.0, 60.0)
 """Seconds before a stage is tried again that failed for what may pass: a network, a busy lock."""
-
-
 PATIENCE = 6 * 3600.0
 """Seconds that a deployment's run waits for whoever else is at work on the project."""
 
@@ -91,14 +89,14 @@ def reproduce(root: Path, stage: str, seconds: float | None) -> How:
     """`dvc repro` of one stage; ends `Cached` if there was nothing to do. Only progress goes to the server's log."""
     logger = get_run_logger()
 
-    def tell(line: str) -> None:
+    def hear(line: str) -> None:
         if BATCH.fullmatch(line):
             logger.info(line)
         if line.startswith(f"{stage}: "):
             show(line)
 
     begin(stage)
-    done = reproduce_stage(root, stage, tell, environment=_environment(), seconds=seconds)
+    done = reproduce_stage(root, stage, hear, environment=_environment(), seconds=seconds)
     said = _said(stage, done)
     if done.how != "ran":
         show(said)

@@ -1,6 +1,5 @@
 """The deployments of projects, served from one machine: runs by hand, and a refresh on a schedule."""
 
-import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import cast
@@ -12,16 +11,16 @@ from prefect.types.entrypoint import EntrypointType
 
 from flows.anonymize_dataset import anonymize_dataset
 from flows.refresh_dataset import refresh_dataset
+from flows.ui import name_of
 
 ONE_AT_A_TIME = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.ENQUEUE)
 
 
 def deployments_of(root: Path, cron: str | None) -> Iterator[RunnerDeployment]:
     """A project's deployments, anonymize-dataset/NAME and refresh-dataset/NAME; cron: when it is refreshed."""
-    name = re.sub("[^a-z0-9]+", "-", root.name.lower()).strip("-") or "dataset"
     for flow, when in ((anonymize_dataset, None), (refresh_dataset, cron)):
         deployment = flow.to_deployment(
-            name,
+            name_of(root),
             cron=when,
             parameters={"project": str(root)},
             concurrency_limit=ONE_AT_A_TIME,

@@ -1,9 +1,7 @@
 """A project as a DVC repository, with git where git is there."""
 
 import logging
-import os
 import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +10,7 @@ from dvc.repo import Repo
 from dvc.scm import SCMError
 
 from falco_core.errors import ProjectError, first_line
+from flows.git import git
 
 DVC_STATE = ".falco/dvc"
 PRIVATE_REMOTE, PUBLIC_REMOTE = "private", "public"
@@ -68,6 +67,4 @@ def _init_git(root: Path) -> bool:
 
 def _git(root: Path, *command: str) -> bool:
     """Whether git did it."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    done = subprocess.run(["git", *command], cwd=root, env=environment, capture_output=True, check=False)
-    return done.returncode == 0
+    return git(root, *command).returncode == 0

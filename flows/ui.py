@@ -13,10 +13,14 @@ RELEASE_MADE = "falco.release.made"
 """Events that automations can wait for."""
 
 
+def name_of(root: Path) -> str:
+    """What the project at `root` is called on a server."""
+    return re.sub("[^a-z0-9]+", "-", root.name.lower()).strip("-") or "dataset"
+
+
 def key_of(root: Path, what: str) -> str:
     """The key under which the server keeps the history of one kind of artifact of the project at `root`."""
-    name = re.sub("[^a-z0-9]+", "-", root.name.lower()).strip("-") or "dataset"
-    return f"{name}-{what}"
+    return f"{name_of(root)}-{what}"
 
 
 def tell(root: Path, event: str, payload: dict[str, str | int]) -> None:

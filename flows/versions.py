@@ -3,13 +3,12 @@
 What a version's message tells are counts and names of parameters: a tag goes wherever the repository is pushed to.
 """
 
-import os
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from subprocess import CompletedProcess
 from typing import Any
 
 from dvc.api import DVCFileSystem
@@ -21,6 +20,7 @@ from falco_core.project.stages import PHOTO_FILES
 from falco_core.store.artifact import read_table
 from falco_core.store.rows import PhotoFile
 from falco_core.strict_yaml import RefusedYaml, load_yaml
+from flows.git import git
 from tasks.gate import read_metrics
 
 _TAG = "dataset/v"
@@ -140,19 +140,9 @@ def _author(root: Path) -> list[str]:
     return ["-c", "user.name=falco", "-c", "user.email=falco@localhost"]
 
 
-def _git(root: Path, *command: str, check: bool = True) -> "subprocess.CompletedProcess[str]":
+def _git(root: Path, *command: str, check: bool = True) -> "CompletedProcess[str]":
     """Run git in the project; raises ProjectError if it fails and `check` is set."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    done = subprocess.run(
-        ["git", *command],
-        cwd=root,
-        env={**environment, "GIT_TERMINAL_PROMPT": "0"},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        errors="replace",
-        check=False,
-    )
+    done = git(root, *command)
     if check and done.returncode:
         raise ProjectError(f"git {command[0]} failed in {root}: {one_line(done.stderr)[:200]}")
     return done

@@ -29,6 +29,15 @@ def tiny_bundle_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def s3() -> Iterator[str]:
+    """An S3 server on loopback, and its address."""
+    from tests.s3 import s3_server
+
+    with s3_server() as endpoint:
+        yield endpoint
+
+
 @pytest.fixture(scope="session")
 def demo_photos() -> Path:
     """The demo photos that come with the package."""

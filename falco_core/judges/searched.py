@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import load, save
 
-from falco_core.files import open_regular
+from falco_core.files import open_regular, write_bytes
 
 _SHA256 = 32
 NOBODY = np.uint64(0)
@@ -61,9 +61,7 @@ class Searched:
         """Keep it in a file, whole or not at all; its folder is made."""
         data = save({"originals": self.originals, "faces": self.faces, "nearest": self.nearest})
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f".{path.name}.partial")
-        partial.write_bytes(hashlib.sha256(data).digest() + data)
-        partial.replace(path)
+        write_bytes(path, hashlib.sha256(data).digest() + data)
 
     def nearest_to(self, faces: np.ndarray) -> np.ndarray:
         """The nearest original to each face, by digests [F]; NOBODY where it is not known."""

@@ -1,6 +1,5 @@
 """A project whose photos lie in S3."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +16,7 @@ from flows.stage import run_stage
 from tasks.batches import execute_here
 from tests.flows.runs import call
 from tests.flows.test_forget import traces
-from tests.s3 import new_bucket, s3_server
-
-
-@pytest.fixture(scope="module")
-def s3() -> Iterator[str]:
-    with s3_server() as endpoint:
-        yield endpoint
+from tests.s3 import new_bucket
 
 
 @pytest.fixture

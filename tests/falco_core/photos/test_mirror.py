@@ -1,7 +1,6 @@
 """A copy of photos that lie in S3: equal after every change, and as it was after every outage."""
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +9,9 @@ import pytest
 
 from falco_core.errors import ParamsError, ProjectError
 from falco_core.photos.mirror import Mirrored, check_copy, copy_in, files_there, mirror
-from tests.s3 import new_bucket, s3_server
+from tests.s3 import new_bucket
 
 FIRST = {"a.jpg": b"a", "deep/er/b.png": b"bb", "c [1]*?.jpg": b"ccc", "notes.txt": b"n"}
-
-
-@pytest.fixture(scope="module")
-def s3() -> Iterator[str]:
-    with s3_server() as endpoint:
-        yield endpoint
 
 
 @pytest.fixture
