@@ -63,9 +63,9 @@ def run(project: Project, execute: Execute) -> StageReport:
             yield Entry(photo.id, keys.of(photo.id, roles.all, content), Work(bucket, paths[photo.id], spots, roles))
 
     done = KEYED.run(project, execute, faces.buckets, plan, size=BATCH)
-    composed = project.artifact(COMPOSED, ComposedPhoto)
-    check_failed_share(project, STAGE, (item.row for item in composed.all()))
-    released = sum(item.row.reason is None for item in composed.all())
+    released = check_failed_share(
+        project, STAGE, (item.row for item in project.artifact(COMPOSED, ComposedPhoto).all())
+    )
     return StageReport(STAGE.name, done.total, done.computed, (f"{released} photos may be released",))
 
 

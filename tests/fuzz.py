@@ -30,7 +30,7 @@ from falco_core.project.document import open_document, text_of
 from falco_core.project.params import load_params
 from falco_core.reasons import Reason
 from falco_core.store.artifact import read_table, write_table
-from falco_core.store.bucket import Kept, encode_bucket, read_bucket
+from falco_core.store.bucket import Bucket, Kept, encode_bucket
 from falco_core.store.rows import AlignedPhoto, Inversion, PhotoFile, Withheld
 
 SECONDS = 5
@@ -79,7 +79,7 @@ def _tables(data: bytes, folder: Path) -> None:
 def _buckets(data: bytes, _: Path) -> None:
     for row_class in (Inversion, AlignedPhoto):
         try:
-            list(read_bucket(io.BytesIO(data), row_class))
+            list(Bucket(io.BytesIO(data), row_class).read())
         except FalcoError:
             continue
 

@@ -18,14 +18,16 @@ from falco_core.store.artifact import read_table
 from falco_core.store.rows import AlignedPhoto, ComposedPhoto, Withheld
 
 
-def check_failed_share(project: Project, stage: Stage, rows: Iterable[AlignedPhoto | ComposedPhoto]) -> None:
-    """Raise ProjectError if more than one of the `rows` and more than `run.max_failed_share` of them failed.
+def check_failed_share(project: Project, stage: Stage, rows: Iterable[AlignedPhoto | ComposedPhoto]) -> int:
+    """How many of the `rows` are not withheld; raises ProjectError if more than one of them and more than
+    `run.max_failed_share` of them failed.
 
     What is well is kept: the next run tries the others again.
     """
-    failures, total = [], 0
+    failures, total, well = [], 0, 0
     for row in rows:
         total += 1
+        well += row.reason is None
         if row.reason == Reason.FAILED:
             failures.append(row.detail)
     limit = project.params.run.max_failed_share
@@ -34,6 +36,7 @@ def check_failed_share(project: Project, stage: Stage, rows: Iterable[AlignedPho
             f"{stage.name}: {len(failures)} of {total} photos failed, more than run.max_failed_share {limit:.1%}; "
             f"the first: {failures[0]}; run again to try them again"
         )
+    return well
 
 
 def mark_failures(project: Project) -> None:

@@ -5,14 +5,14 @@ from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import IO, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from falco_core.errors import ProjectError, StoreError, one_line
 from falco_core.files import open_regular
-from falco_core.store.bucket import Kept, check_size, count_rows, encode_bucket, read_bucket
+from falco_core.store.bucket import Bucket, Kept, check_size, encode_bucket
 from falco_core.store.kept import SUFFIX
 from falco_core.store.records import records_of
 
@@ -40,7 +40,7 @@ class Artifact(Generic[RowType]):
     def read(
         self, bucket: str, *, heavy: Collection[str] | None = (), ids: Collection[str] | None = None
     ) -> list[Kept[RowType]]:
-        """The items of a bucket, in the order of their ids; ids and heavy as of `store.bucket.read_bucket`.
+        """The items of a bucket, in the order of their ids; ids and heavy as of `store.bucket.Bucket.read`.
 
         Raises ProjectError if the file, or one of its items that was asked for, is missing or damaged.
         """
@@ -68,28 +68,26 @@ class Artifact(Generic[RowType]):
         Raises ProjectError as `read` does, for what is missing only when the others have been given out.
         """
         count = 0
-        with self._opened(bucket) as file:
-            expected = count_rows(file)
-            for item in read_bucket(file, self._row_class, heavy=heavy):
+        with self._opened(bucket) as opened:
+            for item in opened.read(heavy=heavy):
                 count += 1
                 yield item
-        if count != expected:
+        if count != len(opened):
             raise self._damaged(bucket)
 
     def _items(
         self, bucket: str, heavy: Collection[str] | None, ids: Collection[str] | None
     ) -> tuple[list[Kept[RowType]], int]:
         """The sound items, and how many there should be."""
-        with self._opened(bucket) as file:
-            items = list(read_bucket(file, self._row_class, heavy=heavy, ids=ids))
-            return items, count_rows(file) if ids is None else len(set(ids))
+        with self._opened(bucket) as opened:
+            return list(opened.read(heavy=heavy, ids=ids)), len(opened) if ids is None else len(set(ids))
 
     @contextmanager
-    def _opened(self, bucket: str) -> Iterator[IO[bytes]]:
+    def _opened(self, bucket: str) -> Iterator[Bucket[RowType]]:
         path = self._path(bucket)
         try:
             with open_regular(path) as file:
-                yield file
+                yield Bucket(file, self._row_class)
         except FileNotFoundError:
             raise ProjectError(f"{path} is missing: run the stage that makes it (`dvc repro`)") from None
         except (StoreError, OSError) as error:

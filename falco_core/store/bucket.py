@@ -11,6 +11,7 @@ import io
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import compress, repeat
 from typing import IO, Any, Generic, TypeVar
 
 import pyarrow as pa
@@ -30,6 +31,8 @@ MOST_ROWS = 2**24
 MOST_GROUP_BYTES = 2**31
 """Of a row group: a few bytes can say that they are billions. Tables have groups of `artifact.TABLE_ROWS` rows, a
 bucket's group may hold one large photo."""
+
+_UNREADABLE = (pa.ArrowException, OSError, ValueError, KeyError, TypeError)
 
 
 @dataclass(frozen=True)
@@ -62,36 +65,46 @@ def encode_bucket(items: Iterable[Kept[RowType]], row_class: type[RowType]) -> b
     return file.getvalue()
 
 
-def read_bucket(
-    file: IO[bytes],
-    row_class: type[RowType],
-    *,
-    heavy: Collection[str] | None = None,
-    ids: Collection[str] | None = None,
-) -> Iterator[Kept[RowType]]:
-    """The items of a bucket file whose digests hold; the others are left out as if they were missing.
+class Bucket(Generic[RowType]):
+    """An open bucket file."""
 
-    heavy: the bytes fields and arrays to be read (None: all; names that the file lacks are an error unless it is
-    empty); ids: the items to be read (None: all). Raises StoreError if it is no bucket of such rows at all.
-    """
-    records = records_of(row_class)
-    try:
-        parquet = pq.ParquetFile(file)
-        check_size(parquet)
-        if not parquet.metadata.num_rows:
+    def __init__(self, file: IO[bytes], row_class: type[RowType]) -> None:
+        """Raises StoreError if it is no bucket at all, or one larger than falco ever writes."""
+        self._records = records_of(row_class)
+        try:
+            self._parquet = pq.ParquetFile(file)
+        except _UNREADABLE as error:
+            raise _no_bucket(error) from None
+        check_size(self._parquet)
+
+    def __len__(self) -> int:
+        """How many rows it says it holds, sound or not."""
+        return int(self._parquet.metadata.num_rows)
+
+    def read(
+        self, *, heavy: Collection[str] | None = None, ids: Collection[str] | None = None
+    ) -> Iterator[Kept[RowType]]:
+        """The items whose digests hold; the others are left out as if they were missing.
+
+        heavy: the bytes fields and arrays to be read (None: all; names that the file lacks are an error unless it is
+        empty); ids: the items to be read (None: all). Raises StoreError if it is no bucket of such rows.
+        """
+        if not len(self):
             return
-        columns = _columns_to_read(parquet.schema_arrow, records, heavy)
-        for group in range(parquet.num_row_groups):
-            if ids is None:
-                yield from _checked(parquet.read_row_group(group, columns=columns), records)
-            else:
-                there = parquet.read_row_group(group, columns=[ID]).column(ID).to_pylist()
-                wanted = [id_ in ids for id_ in there]
-                if any(wanted):
-                    table = parquet.read_row_group(group, columns=columns)
-                    yield from _checked(table.filter(pa.array(wanted)), records)
-    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
-        raise StoreError(f"not a bucket: {' '.join(str(error).split())[:160]}") from None
+        parquet = self._parquet
+        try:
+            columns = _columns_to_read(parquet.schema_arrow, self._records, heavy)
+            for group in range(parquet.num_row_groups):
+                if ids is None:
+                    yield from _checked(parquet.read_row_group(group, columns=columns), self._records)
+                else:
+                    there = parquet.read_row_group(group, columns=[ID]).column(ID).to_pylist()
+                    wanted = [id_ in ids for id_ in there]
+                    if any(wanted):
+                        table = parquet.read_row_group(group, columns=columns)
+                        yield from _checked(table.filter(pa.array(wanted)), self._records)
+        except _UNREADABLE as error:
+            raise _no_bucket(error) from None
 
 
 def check_size(parquet: pq.ParquetFile) -> None:
@@ -103,12 +116,8 @@ def check_size(parquet: pq.ParquetFile) -> None:
             raise StoreError(f"its row group {number} is larger than any that falco writes")
 
 
-def count_rows(file: IO[bytes]) -> int:
-    """How many rows a bucket file says it holds; raises StoreError if it is none."""
-    try:
-        return int(pq.ParquetFile(file).metadata.num_rows)
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise StoreError(f"not a bucket: {' '.join(str(error).split())[:160]}") from None
+def _no_bucket(error: Exception) -> StoreError:
+    return StoreError(f"not a bucket: {' '.join(str(error).split())[:160]}")
 
 
 def _digests_of(table: pa.Table, column: str) -> list[str]:
@@ -133,15 +142,20 @@ def _table(items: Sequence[Kept[RowType]], records: Records[RowType]) -> pa.Tabl
         table = table.append_column(name, pa.array(values, type=kind))
     for name in [name for name in table.column_names if records.is_heavy(name)]:
         table = table.append_column(_DIGEST_OF + name, pa.array(_digests_of(table, name), type=pa.string()))
-    return table.append_column(DIGEST, pa.array(_row_digests(table, records), type=pa.string()))
+    return table.append_column(DIGEST, pa.array(_row_digests(_light_lists(table, records)), type=pa.string()))
 
 
-def _row_digests(table: pa.Table, records: Records[Any]) -> list[str]:
+def _light_lists(table: pa.Table, records: Records[Any]) -> dict[str, list[Any]]:
+    """The values of all columns but the heavy ones."""
+    return {name: table.column(name).to_pylist() for name in table.column_names if not records.is_heavy(name)}
+
+
+def _row_digests(lists: Mapping[str, list[Any]]) -> list[str]:
     """sha256 of each row without its heavy columns, whose digests stand for them."""
-    names = sorted(name for name in table.column_names if name != DIGEST and not records.is_heavy(name))
-    columns = [table.column(name).to_pylist() for name in names]
+    names = sorted(name for name in lists if name != DIGEST)
     return [
-        hashlib.sha256(json.dumps([names, values]).encode()).hexdigest()[:32] for values in zip(*columns, strict=True)
+        hashlib.sha256(json.dumps([names, values]).encode()).hexdigest()[:32]
+        for values in zip(*(lists[name] for name in names), strict=True)
     ]
 
 
@@ -175,17 +189,18 @@ def _columns_to_read(schema: pa.Schema, records: Records[Any], heavy: Collection
 
 def _checked(table: pa.Table, records: Records[RowType]) -> Iterator[Kept[RowType]]:
     """The items of a table whose digests hold."""
-    expected = table.column(DIGEST).to_pylist()
-    sound = [found == digest for found, digest in zip(_row_digests(table, records), expected, strict=True)]
-    digest_columns = [name for name in table.column_names if name.startswith(_DIGEST_OF)]
-    digests = {name: table.column(name).to_pylist() for name in digest_columns}
+    lists = _light_lists(table, records)
+    sound = [found == digest for found, digest in zip(_row_digests(lists), lists[DIGEST], strict=True)]
+    digest_columns = [name for name in lists if name.startswith(_DIGEST_OF)]
     for name in digest_columns:
         if (column := name.removeprefix(_DIGEST_OF)) in table.column_names:
             for row, digest in enumerate(_digests_of(table, column)):
-                sound[row] = sound[row] and digest == digests[name][row]
-    table = table.filter(pa.array(sound, type=pa.bool_()))
-    keep = [row for row, good in enumerate(sound) if good]
-    names = {name: records.name_of(name.removeprefix(_DIGEST_OF)) for name in digest_columns}
-    items = zip(*(table.column(name).to_pylist() for name in (ID, KEY, FINAL)), records.rows(table), keep, strict=True)
-    for id_, key, final, row, place in items:
-        yield Kept(id_, key, row, final, {names[name]: digests[name][place] for name in digest_columns})
+                sound[row] = sound[row] and digest == lists[name][row]
+    if not all(sound):
+        table = table.filter(pa.array(sound, type=pa.bool_()))
+        lists = {name: list(compress(values, sound)) for name, values in lists.items()}
+    names = [records.name_of(name.removeprefix(_DIGEST_OF)) for name in digest_columns]
+    digests = zip(*(lists[name] for name in digest_columns), strict=True) if names else repeat(())
+    items = zip(*(lists[name] for name in (ID, KEY, FINAL)), records.rows(table, lists), digests, strict=False)
+    for id_, key, final, row, own in items:
+        yield Kept(id_, key, row, final, dict(zip(names, own, strict=True)))

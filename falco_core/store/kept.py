@@ -19,7 +19,7 @@ from uuid import uuid4
 from fsspec.implementations.local import LocalFileSystem
 
 from falco_core.errors import StoreError
-from falco_core.store.bucket import Kept, count_rows, encode_bucket, read_bucket
+from falco_core.store.bucket import Bucket, Kept, encode_bucket
 from falco_core.store.place import open_place
 
 RowType = TypeVar("RowType")
@@ -131,12 +131,12 @@ class KeptWork(Generic[RowType]):
     def _read(self, name: str, ids: Collection[str] | None) -> Iterator[Kept[RowType]]:
         """The sound items of a file; none where it is no bucket any more."""
         with suppress(StoreError), self._files.open(self._path(name), "rb") as file:
-            yield from read_bucket(file, self._row_class, ids=ids)
+            yield from Bucket(file, self._row_class).read(ids=ids)
 
     def _count(self, bucket: str) -> int:
         """How many rows the bucket's file holds, sound or not; -1 if there is none or it cannot be read."""
         with suppress(StoreError, FileNotFoundError), self._files.open(self._path(bucket), "rb") as file:
-            return count_rows(file)
+            return len(Bucket(file, self._row_class))
         return -1
 
     def _others(self) -> list[str]:

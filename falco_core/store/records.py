@@ -12,6 +12,7 @@ import types
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from functools import cache
+from itertools import islice
 from typing import Any, Generic, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
@@ -44,6 +45,7 @@ class Records(Generic[RowType]):
         hints = get_type_hints(row_class)
         names = [field.name for field in dataclasses.fields(row_class)]  # type: ignore[arg-type]
         self.arrays_field = next((name for name in names if hints[name] == Arrays), None)
+        self._names = names
         self._plain = {name: hints[name] for name in names if name != self.arrays_field}
         self.fields = [pa.field(name, _arrow_type(hint)) for name, hint in self._plain.items()]
 
@@ -60,9 +62,10 @@ class Records(Generic[RowType]):
             fields.append(pa.field(_ARRAY + name, columns[-1].type, metadata=_described(shape, dtype)))
         return pa.table(columns, schema=pa.schema(fields))
 
-    def rows(self, table: pa.Table) -> list[RowType]:
+    def rows(self, table: pa.Table, lists: Mapping[str, list[Any]] | None = None) -> list[RowType]:
         """The rows of a table; bytes and arrays that it was read without come back empty.
 
+        lists: what `to_pylist` gives of some of its columns, where that is known.
         Raises StoreError where a column is missing or of another type.
         """
         columns: dict[str, list[Any]] = {}
@@ -74,16 +77,16 @@ class Records(Generic[RowType]):
                 continue
             if table.schema.field(field.name).type != field.type:
                 raise StoreError(f"the column {field.name} is of another type")
-            made = _maker(self._plain[field.name])
-            columns[field.name] = [made(value) for value in table.column(field.name).to_pylist()]
+            known = lists.get(field.name) if lists else None
+            values = table.column(field.name).to_pylist() if known is None else known
+            columns[field.name] = _maker(self._plain[field.name])(values)
         if self.arrays_field is not None:
             arrays = self.arrays(table)
             columns[self.arrays_field] = [
                 {name: values[number] for name, values in arrays.items()} for number in range(table.num_rows)
             ]
-        return [
-            self.row_class(**dict(zip(columns, values, strict=True))) for values in zip(*columns.values(), strict=True)
-        ]
+        in_order = (columns[name] for name in self._names)
+        return list(map(self.row_class, *in_order))
 
     def arrays(self, table: pa.Table) -> dict[str, np.ndarray]:
         """The arrays of all rows, stacked: name -> [N, ...]."""
@@ -175,33 +178,50 @@ def _plain_value(value: Any) -> Any:
 
 
 @cache
-def _maker(hint: Any) -> Callable[[Any], Any]:
-    """What makes a field's value of Arrow's."""
+def _maker(hint: Any) -> Callable[[list[Any]], list[Any]]:
+    """What makes a column's values of Arrow's."""
     optional, hint = hint is not _without_none(hint), _without_none(hint)
     make = _whole_maker(hint)
 
-    def made(value: Any) -> Any:
-        if value is None:
-            if optional:
-                return None
+    def made(values: list[Any]) -> list[Any]:
+        if None not in values:
+            return make(values)
+        if not optional:
             raise StoreError("a value is missing")
-        return make(value)
+        present = iter(make([value for value in values if value is not None]))
+        return [None if value is None else next(present) for value in values]
 
     return made
 
 
-def _whole_maker(hint: Any) -> Callable[[Any], Any]:
+def _whole_maker(hint: Any) -> Callable[[list[Any]], list[Any]]:
     if get_origin(hint) is tuple:
-        make = _maker(get_args(hint)[0])
-        return lambda values: tuple(make(value) for value in values)
+        return _tuples(_maker(get_args(hint)[0]))
     if dataclasses.is_dataclass(hint):
-        hints = get_type_hints(hint)
-        makers = {field.name: _maker(hints[field.name]) for field in dataclasses.fields(hint)}
-        row_class: Any = hint
-        return lambda value: row_class(**{name: make(value[name]) for name, make in makers.items()})
+        return _objects(hint)
     if issubclass(hint, StrEnum):
-        return lambda value: _member(hint, value)
-    return lambda value: value
+        return lambda values: [_member(hint, value) for value in values]
+    return lambda values: values
+
+
+def _tuples(make: Callable[[list[Any]], list[Any]]) -> Callable[[list[Any]], list[Any]]:
+    """All parts of all tuples are made in one go."""
+
+    def made(values: list[Any]) -> list[Any]:
+        parts = iter(make([part for value in values for part in value]))
+        return [tuple(islice(parts, len(value))) for value in values]
+
+    return made
+
+
+def _objects(row_class: Any) -> Callable[[list[Any]], list[Any]]:
+    hints = get_type_hints(row_class)
+    makers = [(field.name, _maker(hints[field.name])) for field in dataclasses.fields(row_class)]
+
+    def made(values: list[Any]) -> list[Any]:
+        return list(map(row_class, *(make([value[name] for value in values]) for name, make in makers)))
+
+    return made
 
 
 def _member(enum: type[StrEnum], value: str) -> StrEnum:

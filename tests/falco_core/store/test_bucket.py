@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from falco_core.errors import StoreError
 from falco_core.store import bucket
-from falco_core.store.bucket import Kept, count_rows, encode_bucket, read_bucket
+from falco_core.store.bucket import Bucket, Kept, encode_bucket
 from falco_core.store.records import Arrays
 
 
@@ -28,7 +28,7 @@ def item(number: int, *, key: str = "k") -> Kept[Row]:
 
 
 def read(data: bytes, **how: object) -> list[Kept[Row]]:
-    return list(read_bucket(io.BytesIO(data), Row, **how))  # type: ignore[arg-type]
+    return list(Bucket(io.BytesIO(data), Row).read(**how))  # type: ignore[arg-type]
 
 
 def same(found: list[Kept[Row]], expected: list[Kept[Row]]) -> bool:
@@ -91,7 +91,7 @@ def test_a_truncated_file_is_no_bucket(length: int) -> None:
     with pytest.raises(StoreError):
         read(DATA[:length])
     with pytest.raises(StoreError):
-        count_rows(io.BytesIO(DATA[:length]))
+        Bucket(io.BytesIO(DATA[:length]), Row)
 
 
 def test_rows_of_another_class_are_no_bucket() -> None:
@@ -100,4 +100,4 @@ def test_rows_of_another_class_are_no_bucket() -> None:
         words: str
 
     with pytest.raises(StoreError):
-        list(read_bucket(io.BytesIO(DATA), Other))
+        list(Bucket(io.BytesIO(DATA), Other).read())

@@ -14,7 +14,7 @@ from falco_core.errors import ParamsError, ProjectError, StoreError
 from falco_core.reasons import Reason
 from falco_core.store import bucket as bucket_module
 from falco_core.store.artifact import Artifact, read_table, write_table
-from falco_core.store.bucket import Kept, encode_bucket, read_bucket
+from falco_core.store.bucket import Bucket, Kept, encode_bucket
 from falco_core.store.kept import KeptWork
 from falco_core.store.rows import Inversion, PhotoFile, PhotoOutcome, Withheld
 
@@ -64,7 +64,7 @@ def test_garbage_is_one_line(data: bytes, tmp_path: Path) -> None:
         list(read_table(path, PhotoFile))
     assert str(error.value).isprintable()
     with pytest.raises(StoreError):
-        list(read_bucket(io.BytesIO(data), Inversion))
+        list(Bucket(io.BytesIO(data), Inversion).read())
 
 
 def test_another_table_is_one_line(tmp_path: Path) -> None:
@@ -93,7 +93,7 @@ def test_what_unfolds_into_billions_is_not_unfolded(tmp_path: Path) -> None:
     with pytest.raises(ProjectError, match="larger than any that falco writes"):
         list(read_table(path, PhotoFile))
     with path.open("rb") as file, pytest.raises(StoreError, match="larger than any"):
-        list(read_bucket(file, Inversion))
+        list(Bucket(file, Inversion).read())
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_arrays_of_anything_but_numbers_are_refused(key: str, value: str) -> Non
     file.seek(0)
     # Either it is no bucket, or the digest over what it says does not hold: nothing comes out.
     with suppress(StoreError):
-        assert list(read_bucket(file, Inversion)) == []
+        assert list(Bucket(file, Inversion).read()) == []
 
 
 @pytest.mark.parametrize("url", ["gopher://x/y", "s4://x", "simplecache::gopher://x"])

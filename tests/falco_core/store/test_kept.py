@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from falco_core.errors import StoreError
-from falco_core.store.bucket import Kept, read_bucket
+from falco_core.store.bucket import Bucket, Kept
 from falco_core.store.kept import KeptWork
 
 
@@ -34,7 +34,7 @@ def held(kept: KeptWork[Row], bucket: str, tmp_path: Path) -> dict[str, int]:
     target.unlink(missing_ok=True)
     kept.export(bucket, target)
     with target.open("rb") as file:
-        return {found.id: found.row.value for found in read_bucket(file, Row)}
+        return {found.id: found.row.value for found in Bucket(file, Row).read()}
 
 
 def test_a_batch_of_several_buckets_is_divided_among_them(url: str, tmp_path: Path) -> None:
