@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 import torch
 
-from falco_core.anonymize import Problem, Solver
+from falco_core.anonymize.solver import Problem, Solver
 from falco_core.bundles.bundle import load_bundle
 from falco_core.faces.align import crop_quad, extract_crop, landmarks_in_crop
 from falco_core.faces.compose import paste

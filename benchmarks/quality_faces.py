@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from benchmarks.finder_scenes import people, scenes
-from falco_core.anonymize import Problem, Solver
+from falco_core.anonymize.solver import Problem, Solver
 from falco_core.anonymize.losses import cosine
 from falco_core.anonymize.neighbours import FakePool
 from falco_core.anonymize.rungs import Plan

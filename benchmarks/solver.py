@@ -24,7 +24,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.released_loop import released_loop
-from falco_core.anonymize import Problem, Solver
+from falco_core.anonymize.solver import Problem, Solver
 from falco_core.anonymize.losses import attribute_preservation_loss, identity_obfuscation_loss
 from falco_core.anonymize.neighbours import FakePool
 from falco_core.anonymize.pool import draw_fakes, seed_of

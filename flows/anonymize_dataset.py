@@ -1,5 +1,6 @@
 """The whole way through DVC: align, invert, sample, pair, anonymize, compose, validate, gate, release."""
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,7 +21,7 @@ from flows.progress import BATCH, begin, show
 from flows.project import Setting, prepared
 from flows.records import is_nameless
 from flows.reproduction import How, Reproduced, StageFailed, reproduce_stage
-from flows.server import OF_THE_SERVER
+from flows.server import OF_THE_SERVER, UNSEEN
 from flows.ui import GATE_CLOSED, tell
 
 RETRIES = (5.0, 60.0)
@@ -71,7 +72,7 @@ def bring_up_to_date(project: Project) -> dict[str, How]:
         if error.stage == "gate":
             tell(project.root, GATE_CLOSED, {"why": str(error)})
         raise
-    if set(found.values()) != {"cached"}:
+    if set(found.values()) != {"cached"} and UNSEEN not in os.environ:
         # Draws pictures with libraries that a run with nothing to do need not wait for.
         from flows.publish import publish
 
@@ -125,7 +126,12 @@ def _said(stage: str, done: Reproduced) -> str:
 
 
 def _environment() -> Mapping[str, str]:
-    """The server and the task run that the stage's own run is to appear under."""
+    """The server and the task run that the stage's own run is to appear under: none where nobody would see it there.
+
+    Then a stage need not load Prefect.
+    """
+    if UNSEEN in os.environ:
+        return {"PREFECT_API_URL": ""}
     settings = get_current_settings().to_environment_variables(exclude_unset=True)
     server = {name: value for name, value in settings.items() if name.startswith(OF_THE_SERVER)}
     with get_client(sync_client=True) as client:

@@ -27,7 +27,7 @@ from falco_core.project.work import Entry
 from flows.dask_cluster import local_cluster
 from flows.dask_worker import attempt, run_unit, tell
 from flows.runners import BatchFailed, Sealed, Show, unit_task
-from tasks.batches import BatchTask, Execute, progress_line
+from tasks.batches import Execute, KeyedStage, progress_line
 from tasks.units import Unit, units_of
 
 SECONDS = 10.0
@@ -62,13 +62,13 @@ class Dask:
         with ExitStack() as stack:
             clients: list[Client] = []
 
-            def execute(batch_task: BatchTask, project: Project, batches: Sequence[list[Entry[Any]]]) -> None:
+            def execute(keyed: KeyedStage, project: Project, batches: Sequence[list[Entry[Any]]]) -> None:
                 if not clients:
                     clients.append(self._connected(lambda: stack.enter_context(self._client())))
                 with self._resources():
-                    units = units_of(batch_task.name, project, batches)
+                    units = units_of(keyed.stage.name, project, batches)
                     futures = {clients[0].submit(attempt, unit, pure=False): unit for unit in units}
-                self._gather(clients[0], futures, partial(_say, batch_task, show, len(batches)))
+                self._gather(clients[0], futures, partial(_say, keyed, show, len(batches)))
 
             yield execute
 
@@ -79,19 +79,19 @@ class Dask:
         return nullcontext(partial(self._execute_in_flow, show))
 
     def _execute_in_flow(
-        self, show: Show, batch_task: BatchTask, project: Project, batches: Sequence[list[Entry[Any]]]
+        self, show: Show, keyed: KeyedStage, project: Project, batches: Sequence[list[Entry[Any]]]
     ) -> None:
         context = FlowRunContext.get()
         assert context is not None and isinstance(context.task_runner, DaskTaskRunner)
         runner = context.task_runner
         client = self._connected(lambda: runner.client)
-        named = unit_task(batch_task.name, run_unit, self.run)
+        named = unit_task(keyed.stage.name, run_unit, self.run)
         with self._resources():
-            units = units_of(batch_task.name, project, batches)
+            units = units_of(keyed.stage.name, project, batches)
             submitted: list[Any] = [named.submit(Sealed(unit)) for unit in units]
         futures = {future.wrapped_future: unit for future, unit in zip(submitted, units, strict=True)}
         with _told(client, submitted):
-            self._gather(client, futures, partial(_say, batch_task, show, len(batches)))
+            self._gather(client, futures, partial(_say, keyed, show, len(batches)))
 
     @property
     def _server_in_reach(self) -> bool:
@@ -164,8 +164,8 @@ class Dask:
         return outcome if isinstance(outcome, BaseException) else None
 
 
-def _say(batch_task: BatchTask, show: Show | None, total: int, done: int) -> None:
-    print(progress_line(batch_task, done, total), flush=True)
+def _say(keyed: KeyedStage, show: Show | None, total: int, done: int) -> None:
+    print(progress_line(keyed, done, total), flush=True)
     if show is not None:
         show(done, total)
 

@@ -1,4 +1,6 @@
-"""Who computes a stage's batches (`run.runner`): the stage's own process, or the workers of a Dask cluster."""
+"""Who computes a stage's batches where a server watches (`run.runner`): the stage's own process, or the workers of a
+Dask cluster.
+"""
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -13,7 +15,7 @@ from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 from falco_core.project.folder import Project, best_device
 from falco_core.project.params import RunParams
 from falco_core.project.work import Entry
-from tasks.batches import BatchTask, Execute, execute_here, progress_line
+from tasks.batches import Execute, KeyedStage, progress_line
 from tasks.units import Unit, compute, units_of
 
 Show = Callable[[int, int], None]
@@ -39,14 +41,11 @@ class Sealed:
 
 
 class Runner(Protocol):
-    """Runs the batches of one stage."""
+    """Runs the batches of one stage, as task runs."""
 
     @property
     def task_runner(self) -> TaskRunner[Any]:
         """What the stage's flow runs its task runs with."""
-
-    def plainly(self) -> AbstractContextManager[Execute]:
-        """Where there is no server."""
 
     def in_flow(self, show: Show) -> AbstractContextManager[Execute]:
         """Inside a flow with `task_runner`: each unit is a task run."""
@@ -59,10 +58,6 @@ class Threads:
     def task_runner(self) -> TaskRunner[Any]:
         """One thread."""
         return ThreadPoolTaskRunner(max_workers=1)
-
-    def plainly(self) -> AbstractContextManager[Execute]:
-        """One after the other."""
-        return nullcontext(execute_here)
 
     def in_flow(self, show: Show) -> AbstractContextManager[Execute]:
         """One after the other in a thread of the flow, with a line of progress for each batch."""
@@ -88,21 +83,21 @@ def unit_task(name: str, function: Callable[[Sealed], None], run: RunParams) -> 
     return task(name=name, cache_policy=NO_CACHE, persist_result=False, tags=tags)(function)
 
 
-def _execute_in_flow(show: Show, batch_task: BatchTask, project: Project, batches: Sequence[list[Entry[Any]]]) -> None:
+def _execute_in_flow(show: Show, keyed: KeyedStage, project: Project, batches: Sequence[list[Entry[Any]]]) -> None:
     done = count(1)
 
     def computed(sealed: Sealed) -> None:
         try:
             for _ in compute(sealed.unit):
-                print(progress_line(batch_task, next(done), len(batches)), flush=True)
+                print(progress_line(keyed, next(done), len(batches)), flush=True)
             return
         except Exception as error:
             failed = BatchFailed(error)
         # Outside of the handler: an exception that is raised in it brings the first one along.
         raise failed
 
-    named = unit_task(batch_task.name, computed, project.params.run)
-    units = units_of(batch_task.name, project, batches)
+    named = unit_task(keyed.stage.name, computed, project.params.run)
+    units = units_of(keyed.stage.name, project, batches)
     finished = 0
     try:
         for unit, future in zip(units, [named.submit(Sealed(unit)) for unit in units], strict=True):

@@ -21,6 +21,8 @@ from flows.serve import HOST
 
 HOME = ".falco/prefect"
 DATABASE = "PREFECT_SERVER_DATABASE_CONNECTION_URL"
+UNSEEN = "FALCO_UNSEEN"
+"""In the environment where nobody can look at the server: it is a run's own, and ends with it."""
 SLOW = 20.0
 PATIENCE = 180.0
 """Seconds after which a starting server is spoken of, and given up."""
@@ -59,6 +61,7 @@ def prefect_world(root: Path) -> Iterator[None]:
         yield
         return
     with _own_server(root / HOME, "of_a_run()", f"falco:{secrets.token_hex(16)}"):
+        os.environ[UNSEEN] = "1"
         yield
 
 
@@ -95,7 +98,8 @@ def _own_server(home: Path, how: str, password: str) -> Iterator[None]:
         _wait(os.environ["PREFECT_API_URL"], process, home)
         yield
     finally:
-        os.environ.pop("PREFECT_API_URL", None)
+        for name in ("PREFECT_API_URL", UNSEEN):
+            os.environ.pop(name, None)
         _stop(process)
 
 

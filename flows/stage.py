@@ -2,16 +2,8 @@
 
 import importlib
 import os
-from collections.abc import Callable
 from contextlib import nullcontext
-from functools import wraps
 from pathlib import Path
-from typing import Any
-from uuid import UUID
-
-from prefect import flow
-from prefect.client.orchestration import get_client
-from prefect.flow_engine import run_flow
 
 from falco_core.project.folder import Project
 from falco_core.project.holding import holding
@@ -20,9 +12,7 @@ from falco_core.project.private import check_link
 from falco_core.project.stages import PHOTOS, RELEASE, stage_named
 from falco_core.project.standing import standing_release
 from flows.records import StageRecord, failed, write_record
-from flows.runners import BatchFailed, runner_for
-from flows.ui import StageProgress
-from tasks.batches import Execute, StageReport
+from tasks.batches import Execute, StageReport, execute_here
 
 
 def run_stage(name: str, root: Path, execute: Execute) -> StageReport:
@@ -56,45 +46,17 @@ def run_stage_by_itself(name: str, root: Path) -> str:
 
 
 def _plainly(name: str, root: Path) -> StageReport:
-    with runner_for(Project.open(root).params.run).plainly() as execute:
+    run = Project.open(root).params.run
+    if run.runner == "threads":
+        return run_stage(name, root, execute_here)
+    # Dask takes seconds to import, and so does Prefect.
+    from flows.dask_runner import Dask
+
+    with Dask(run).plainly() as execute:
         return run_stage(name, root, execute)
 
 
 def _in_flow(name: str, root: Path) -> StageReport:
-    """Run the stage's flow, below the task run that FALCO_TASK_RUN names."""
-    errors: list[BaseException] = []
-    reports: list[StageReport] = []
-    runner = runner_for(Project.open(root).params.run)
-    chosen = stage_flow.with_options(task_runner=runner.task_runner)
-    parameters: dict[str, Any] = {"name": name, "root": root, "reports": reports, "errors": errors}
-    try:
-        if parent := os.environ.get("FALCO_TASK_RUN"):
-            with get_client(sync_client=True) as client:
-                run = client.create_flow_run(chosen, name=name, parent_task_run_id=UUID(parent))
-            run_flow(chosen, flow_run=run, parameters=parameters)
-        else:
-            chosen(**parameters)
-    except BatchFailed:
-        raise errors[0] from None
-    return reports[0]
+    from flows.stage_flow import run_in_flow
 
-
-@flow(name="stage", flow_run_name="{name}", validate_parameters=False)
-def stage_flow(name: str, root: Path, reports: list[StageReport], errors: list[BaseException]) -> None:
-    """Run one stage with its batches as Prefect task runs; puts its report, or what breaks, into a list."""
-    with runner_for(Project.open(root).params.run).in_flow(StageProgress(root, name).show) as execute:
-        reports.append(_quiet(run_stage, errors)(name, root, execute))
-
-
-def _quiet(function: Callable[..., Any], errors: list[BaseException]) -> Callable[..., Any]:
-    """The function, with an error that says nothing in place of each of its own, which are kept here."""
-
-    @wraps(function)
-    def quiet(*arguments: Any, **named: Any) -> Any:
-        try:
-            return function(*arguments, **named)
-        except Exception as error:
-            errors.append(error)
-        raise BatchFailed
-
-    return quiet
+    return run_in_flow(name, root)

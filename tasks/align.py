@@ -6,8 +6,6 @@ out: data/photos.parquet (PhotoFile), data/passed_over.parquet (PassedOver), dat
 
 from collections import defaultdict
 
-from prefect import task
-
 from falco_core.errors import ProjectError, UnreadablePhoto
 from falco_core.faces.aligned import align_photo
 from falco_core.faces.find import finder_for
@@ -51,7 +49,6 @@ def run(project: Project, execute: Execute) -> StageReport:
     return StageReport(STAGE.name, done.total, done.computed, notes)
 
 
-@task(name="align")
 def align_batch(project: Project, entries: list[Entry[PhotoFile]]) -> None:
     """Compute and keep photos."""
     params = project.params.align

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from prefect import task
 
 from falco_core.anonymize.attempts import Faces
 from falco_core.anonymize.faces import anonymize_faces, anonymized_row
@@ -70,7 +69,6 @@ def run(project: Project, execute: Execute) -> StageReport:
     return StageReport(STAGE.name, done.total, done.computed, (*notes, who))
 
 
-@task(name="anonymize")
 def anonymize_batch(project: Project, entries: list[Entry[Face]]) -> None:
     """Compute and keep faces."""
     gates = [judges_of(project, entry.job.gate) for entry in entries]

@@ -4,19 +4,15 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from prefect import Task
-
 from falco_core.project.folder import Project
 from falco_core.project.stages import Stage
 from falco_core.project.work import Done, Entry, batches_of, keep_up
 
-BatchTask = Task[[Project, list[Entry[Any]]], None]
-
 
 class Execute(Protocol):
-    """Runs `batch_task(project, batch)` for every batch, anywhere and in any order; raises if one fails."""
+    """Runs `keyed.compute(project, batch)` for every batch, anywhere and in any order; raises if one fails."""
 
-    def __call__(self, batch_task: BatchTask, project: Project, batches: Sequence[list[Entry[Any]]]) -> None:
+    def __call__(self, keyed: "KeyedStage", project: Project, batches: Sequence[list[Entry[Any]]]) -> None:
         """Return when all batches are done."""
 
 
@@ -36,7 +32,7 @@ class StageReport:
 
 @dataclass(frozen=True)
 class KeyedStage:
-    """A stage whose work is kept: its row of the table, what it writes, and how a batch of it is computed.
+    """A stage whose work is kept: its row of the table, what it writes, and how a batch of it is computed and kept.
 
     The batches get the very project, parameters included, that the plan was made with.
     """
@@ -44,7 +40,7 @@ class KeyedStage:
     stage: Stage
     out: str
     row_class: type[Any]
-    batch_task: BatchTask
+    compute: Callable[[Project, list[Entry[Any]]], None]
 
     def run(
         self,
@@ -60,18 +56,18 @@ class KeyedStage:
             project.kept(self.stage, self.row_class, buckets),
             buckets,
             plan,
-            lambda entries: execute(self.batch_task, project, batches_of(entries, size)),
+            lambda entries: execute(self, project, batches_of(entries, size)),
             project.path(self.out),
         )
 
 
-def execute_here(batch_task: BatchTask, project: Project, batches: Sequence[list[Entry[Any]]]) -> None:
+def execute_here(keyed: KeyedStage, project: Project, batches: Sequence[list[Entry[Any]]]) -> None:
     """The plain way: one batch after the other in this process, with a line of progress each."""
     for number, batch in enumerate(batches, start=1):
-        batch_task.fn(project, batch)
-        print(progress_line(batch_task, number, len(batches)), flush=True)
+        keyed.compute(project, batch)
+        print(progress_line(keyed, number, len(batches)), flush=True)
 
 
-def progress_line(batch_task: BatchTask, done: int, total: int) -> str:
+def progress_line(keyed: KeyedStage, done: int, total: int) -> str:
     """What a stage prints after each batch."""
-    return f"{batch_task.name}: batch {done} of {total}"
+    return f"{keyed.stage.name}: batch {done} of {total}"

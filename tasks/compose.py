@@ -7,8 +7,6 @@ out: data/composed (ComposedPhoto, by photo)
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from prefect import task
-
 from falco_core.errors import FalcoError
 from falco_core.faces.aligned import masks_of
 from falco_core.faces.composing import Spot, climb_for, composed_row, judges_of_look
@@ -69,7 +67,6 @@ def run(project: Project, execute: Execute) -> StageReport:
     return StageReport(STAGE.name, done.total, done.computed, (f"{released} photos may be released",))
 
 
-@task(name="compose")
 def compose_batch(project: Project, entries: list[Entry[Work]]) -> None:
     """Compute and keep photos."""
     items = []

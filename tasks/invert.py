@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from prefect import task
 
 from falco_core.anonymize.inversion import invert
 from falco_core.faces.aligned import crops_of, masks_of
@@ -62,7 +61,6 @@ def run(project: Project, execute: Execute) -> StageReport:
     return StageReport(STAGE.name, done.total, done.computed, notes)
 
 
-@task(name="invert")
 def invert_batch(project: Project, entries: list[Entry[Crop]]) -> None:
     """Compute and keep faces."""
     crops = [entry.job for entry in entries]

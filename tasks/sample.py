@@ -5,8 +5,6 @@ in: the bundle    out: data/fakes (Fake, by number)
 
 from collections.abc import Iterator
 
-from prefect import task
-
 from falco_core.anonymize.pool import PER_BUCKET, draw_fakes, fake_bucket, fake_id, seed_of
 from falco_core.project.folder import Project
 from falco_core.project.stages import FAKES, stage_named
@@ -35,7 +33,6 @@ def run(project: Project, execute: Execute) -> StageReport:
     return StageReport(STAGE.name, done.total, done.computed)
 
 
-@task(name="sample")
 def sample_batch(project: Project, entries: list[Entry[Fake]]) -> None:
     """Compute and keep fakes."""
     drawn = draw_fakes(project.bundle(), [entry.job.seed for entry in entries], project.params.sample.truncation)

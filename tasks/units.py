@@ -53,7 +53,7 @@ def compute(unit: Unit, *, again: bool = False) -> Iterator[int]:
         kept = _kept(unit, keyed) if again else ()
         for number, batch in enumerate(unit.batches):
             if not all(entry.id in kept for entry in batch):
-                keyed.batch_task.fn(unit.project, batch)
+                keyed.compute(unit.project, batch)
             yield number
 
 

@@ -28,6 +28,7 @@ from falco_core.project.work import Entry
 from falco_core.reasons import Reason
 from falco_core.store.kept import KeptWork
 from falco_core.store.rows import Fake
+from flows.dask_runner import Dask
 from flows.dask_worker import portable
 from flows.project import init_project
 from flows.runners import BatchFailed, runner_for
@@ -241,7 +242,7 @@ def test_an_error_comes_back_from_a_worker_as_what_it_is(error: Exception, kind:
 
 
 def run_through(project: Path, names: list[str]) -> None:
-    with runner_for(Project.open(project).params.run).plainly() as execute:
+    with Dask(Project.open(project).params.run).plainly() as execute:
         for name in names:
             run_stage(name, project, execute)
 

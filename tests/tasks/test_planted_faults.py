@@ -16,7 +16,7 @@ from PIL import Image, ImageOps
 
 import falco_core.faces.ladder
 import falco_core.faces.views
-from falco_core.anonymize import Outcome, Problem, Solver
+from falco_core.anonymize.solver import Outcome, Problem, Solver
 from falco_core.errors import FalcoError, GateError, JudgeError, ProjectError
 from falco_core.faces.compose import Pasted, paste
 from falco_core.faces.conceal import Concealment, conceal

@@ -14,7 +14,7 @@ from PIL import Image
 
 import falco_core.faces.ladder
 import falco_core.release.writer
-from falco_core.anonymize import Outcome, Problem, Solver
+from falco_core.anonymize.solver import Outcome, Problem, Solver
 from falco_core.errors import GateError, ParamsError, ProjectError
 from falco_core.faces.compose import Pasted
 from falco_core.judges import Metrics, recognisers
@@ -30,7 +30,7 @@ from falco_core.store.rows import Anonymized, ReleasedPhoto
 from flows.project import init_project
 from flows.stage import run_stage
 from flows.summary import summarize
-from tasks.batches import BatchTask, execute_here
+from tasks.batches import KeyedStage, execute_here
 from tests.artifacts import (
     ANONYMIZED,
     INVERSIONS,
@@ -377,8 +377,8 @@ def test_what_the_release_finds_itself_is_held_back_and_said(project: Path, monk
 
 
 def test_batches_may_come_in_any_order(project: Path) -> None:
-    def backwards(batch_task: BatchTask, project: Project, batches: Sequence[list[Entry[Any]]]) -> None:
-        execute_here(batch_task, project, list(reversed(batches)))
+    def backwards(keyed: KeyedStage, project: Project, batches: Sequence[list[Entry[Any]]]) -> None:
+        execute_here(keyed, project, list(reversed(batches)))
 
     for name in NAMES[:3]:
         run_stage(name, project, backwards)

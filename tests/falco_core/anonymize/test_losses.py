@@ -2,7 +2,8 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
-from falco_core.anonymize import attribute_preservation_loss, identity_obfuscation_loss, mix_codes
+from falco_core.anonymize.latent import mix_codes
+from falco_core.anonymize.losses import attribute_preservation_loss, identity_obfuscation_loss
 
 
 @pytest.mark.parametrize(("angle_cosine", "margin", "expected"), [(1.0, 0.0, 1.0), (0.0, 0.0, 0.0), (0.0, 0.5, 0.5)])

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from falco_core.anonymize import Losses, Problem, Solver
+from falco_core.anonymize.solver import Losses, Problem, Solver
 from falco_core.bundles.bundle import BUILDERS, Bundle, load_bundle
 from falco_core.bundles.official.convert import convert_file
 from falco_core.project.params import AnonymizeParams, SolverParams

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from falco_core.anonymize import Problem, Solver
+from falco_core.anonymize.solver import Problem, Solver
 from falco_core.bundles.bundle import Bundle, load_bundle
 from falco_core.project.params import AnonymizeParams
 from falco_core.reasons import Cause
