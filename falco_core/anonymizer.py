@@ -40,6 +40,7 @@ from falco_core.judges.kind import kind_among, kinds_of_faces
 from falco_core.judges.recognisers import judge_named
 from falco_core.judges.roles import KIND_JUDGE, JudgedKind, Roles, acting_judges, deciding, roles_for
 from falco_core.judges.seen import Seen
+from falco_core.parallel import one_thread
 from falco_core.photos.codec import Photo, decode_photo
 from falco_core.project.document import set_value
 from falco_core.project.params import Params, parse_params
@@ -84,6 +85,10 @@ class Anonymizer:
 
         Raises JudgeError if a judge does not work: then nothing it said may be relied on.
         """
+        with one_thread():
+            return self._photo(data)
+
+    def _photo(self, data: bytes) -> AnonymizedPhoto:
         try:
             photo = decode_photo(data, max_pixels=self._params.align.max_pixels)
         except UnreadablePhoto as error:

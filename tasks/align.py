@@ -10,6 +10,7 @@ from falco_core.errors import ProjectError, UnreadablePhoto
 from falco_core.faces.aligned import align_photo
 from falco_core.faces.find import finder_for
 from falco_core.faces.treatment import limits_of
+from falco_core.parallel import side_by_side
 from falco_core.photos.codec import decode_photo
 from falco_core.photos.digests import photo_files, read_photo
 from falco_core.photos.folder import PHOTO_SUFFIXES, PassedOver, list_photos
@@ -53,8 +54,8 @@ def align_batch(project: Project, entries: list[Entry[PhotoFile]]) -> None:
     """Compute and keep photos."""
     params = project.params.align
     finder = finder_for(best_device(), params.detection_threshold, params.smallest_face)
-    items = []
-    for entry in entries:
+
+    def item(entry: Entry[PhotoFile]) -> Kept[AlignedPhoto]:
         data = read_photo(project.photos, entry.job.photo, entry.job.sha256)
         try:
             photo = decode_photo(data, max_pixels=params.max_pixels)
@@ -63,8 +64,9 @@ def align_batch(project: Project, entries: list[Entry[PhotoFile]]) -> None:
             row = AlignedPhoto(0, 0, error.reason, error.detail)
         except Exception as error:
             row = AlignedPhoto(0, 0, Reason.FAILED, failure_of(error))
-        items.append(Kept(entry.id, entry.key, row, final=row.reason != Reason.FAILED))
-    project.kept(STAGE, AlignedPhoto, ()).add(items)
+        return Kept(entry.id, entry.key, row, final=row.reason != Reason.FAILED)
+
+    project.kept(STAGE, AlignedPhoto, ()).add(side_by_side(item, entries))
 
 
 KEYED = KeyedStage(STAGE, FACES, AlignedPhoto, align_batch)

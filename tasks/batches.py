@@ -40,7 +40,15 @@ class KeyedStage:
     stage: Stage
     out: str
     row_class: type[Any]
-    compute: Callable[[Project, list[Entry[Any]]], None]
+    work: Callable[[Project, list[Entry[Any]]], None]
+
+    def compute(self, project: Project, batch: list[Entry[Any]]) -> None:
+        """Compute and keep a batch, by arithmetic that is the same on any number of cores."""
+        # Imports torch, which stages without anything new need not.
+        from falco_core.parallel import one_thread
+
+        with one_thread():
+            self.work(project, batch)
 
     def run(
         self,

@@ -14,6 +14,7 @@ from falco_core.faces.place import Place
 from falco_core.judges.finished import gallery_of, near_before_composing
 from falco_core.judges.roles import KIND_JUDGE, Roles
 from falco_core.judges.seen import Seen, reference
+from falco_core.parallel import side_by_side
 from falco_core.photos.codec import decode_photo
 from falco_core.photos.digests import read_photo
 from falco_core.project.failures import check_failed_share
@@ -69,9 +70,9 @@ def run(project: Project, execute: Execute) -> StageReport:
 
 def compose_batch(project: Project, entries: list[Entry[Work]]) -> None:
     """Compute and keep photos."""
-    items = []
     places = _places(project, entries)
-    for entry in entries:
+
+    def item(entry: Entry[Work]) -> Kept[ComposedPhoto]:
         data = read_photo(project.photos, entry.job.photo, entry.id)
         try:
             row = _compose(project, entry.job.roles, data, places[entry.id], name=entry.id[:16])
@@ -79,8 +80,9 @@ def compose_batch(project: Project, entries: list[Entry[Work]]) -> None:
             raise  # a judge that does not work is no photo's fault
         except Exception as error:
             row = ComposedPhoto("", Reason.FAILED, failure_of(error), ())
-        items.append(Kept(entry.id, entry.key, row, final=row.reason != Reason.FAILED))
-    project.kept(STAGE, ComposedPhoto, ()).add(items)
+        return Kept(entry.id, entry.key, row, final=row.reason != Reason.FAILED)
+
+    project.kept(STAGE, ComposedPhoto, ()).add(side_by_side(item, entries))
 
 
 def _compose(project: Project, roles: Roles, original: bytes, places: list[Place], *, name: str) -> ComposedPhoto:

@@ -8,7 +8,7 @@ import torch
 from falco_core.anonymize.losses import cosine
 from falco_core.bundles.bundle import Bundle
 from falco_core.faces.exposure import well_lit
-from falco_core.networks.shapes import batch_shape, in_shape
+from falco_core.networks.shapes import in_shape
 from falco_core.photos.tensors import to_tensor
 
 
@@ -23,8 +23,12 @@ class Inverted:
 def invert(bundle: Bundle, crops: np.ndarray, masks: np.ndarray) -> list[Inverted]:
     """Crops uint8 [N, R, R, 3], and what of them is face [N, R, R] in 0..1 -> their inversions."""
     crops = np.stack([well_lit(crop, mask) for crop, mask in zip(crops, masks, strict=True)])
-    size = batch_shape(bundle.generator.config.resolution, bundle.device)
-    batches = (_batch(bundle, crops[rows.numpy()])[:count] for rows, count in in_shape(len(crops), size))
+    batches = in_shape(
+        len(crops),
+        bundle.generator.config.resolution,
+        bundle.device,
+        lambda rows, count: _batch(bundle, crops[rows.cpu().numpy()])[:count],
+    )
     return [face for batch in batches for face in batch]
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from falco_core.bundles.bundle import Bundle
-from falco_core.networks.shapes import batch_shape, in_shape
+from falco_core.networks.shapes import in_shape
 
 PER_BUCKET = 4096
 """Fakes in a bucket."""
@@ -29,9 +29,11 @@ def seed_of(pool: int, number: int) -> int:
 
 def draw_fakes(bundle: Bundle, seeds: Sequence[int], truncation: float) -> list[dict[str, np.ndarray]]:
     """A generated face per seed: codes [L, D], and its embedding [E] per pairing space."""
-    size = batch_shape(bundle.generator.config.resolution, bundle.device)
-    batches = (
-        _batch(bundle, [seeds[n] for n in rows], truncation)[:count] for rows, count in in_shape(len(seeds), size)
+    batches = in_shape(
+        len(seeds),
+        bundle.generator.config.resolution,
+        bundle.device,
+        lambda rows, count: _batch(bundle, [seeds[row] for row in rows], truncation)[:count],
     )
     return [fake for batch in batches for fake in batch]
 

@@ -13,7 +13,7 @@ from falco_core.anonymize.latent import mix_codes
 from falco_core.anonymize.losses import attribute_preservation_loss, cosine, identity_obfuscation_loss
 from falco_core.bundles.bundle import Bundle
 from falco_core.networks.resize import resize
-from falco_core.networks.shapes import batch_shape, in_shape
+from falco_core.networks.shapes import in_shape
 from falco_core.project.params import AnonymizeParams, SolverParams
 from falco_core.reasons import Cause
 
@@ -120,11 +120,12 @@ class Solver:
 
     def solve(self, problem: Problem, *, progress: Progress | None = None) -> Outcome:
         """Take all steps; `progress(step, losses before that step)` is told each step of each batch."""
-        size = batch_shape(self._bundle.generator.config.resolution, problem.real.device)
-        batches = [
-            self._solve_batch(problem.rows(rows.to(problem.real.device)), count, progress)
-            for rows, count in in_shape(len(problem.real), size)
-        ]
+        batches = in_shape(
+            len(problem.real),
+            self._bundle.generator.config.resolution,
+            problem.real.device,
+            lambda rows, count: self._solve_batch(problem.rows(rows), count, progress),
+        )
         return Outcome.joined(batches)
 
     def _solve_batch(self, problem: Problem, count: int, progress: Progress | None) -> Outcome:

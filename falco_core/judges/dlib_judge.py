@@ -5,6 +5,7 @@ were trained on data for non-commercial use and are not touched.
 """
 
 from collections.abc import Sequence
+from threading import Lock
 from typing import Any, Literal
 
 import numpy as np
@@ -57,6 +58,7 @@ class DlibJudge:
         self._recogniser = dlib.face_recognition_model_v1(str(recogniser))
         self._points = dlib.shape_predictor(str(landmarks))
         self._dlib = dlib
+        self._alone = Lock()
         self._box = dlib.rectangle(*FACE_BOX)
 
     def embed(self, pixels: np.ndarray, landmarks: Sequence[np.ndarray]) -> np.ndarray:
@@ -68,7 +70,8 @@ class DlibJudge:
         for row, points in enumerate(landmarks):
             chip = self.chip(pixels, points)
             if chip is not None:
-                embeddings[row] = self._recogniser.compute_face_descriptor(chip)
+                with self._alone:  # dlib keeps what it computes inside the network
+                    embeddings[row] = self._recogniser.compute_face_descriptor(chip)
         return embeddings
 
     def chip(self, pixels: np.ndarray, landmarks: np.ndarray) -> np.ndarray | None:

@@ -4,6 +4,7 @@ import io
 import warnings
 from collections.abc import Callable
 from functools import lru_cache
+from threading import RLock
 from typing import TypeVar
 
 from PIL import Image, UnidentifiedImageError
@@ -26,11 +27,14 @@ SUFFIXES = {
 }
 """The formats that are read, and the file names they may have."""
 
+_ALONE = RLock()
+
 
 def guarded(decode: Callable[[], Decoded]) -> Decoded:
     """What `decode` returns; whatever a broken file makes it raise becomes the reason to withhold it."""
     try:
-        with warnings.catch_warnings():
+        # What is warned of is one setting for all threads.
+        with _ALONE, warnings.catch_warnings():
             # Size is limited here, by the header, before anything is decoded.
             warnings.simplefilter("ignore")
             return decode()

@@ -17,6 +17,7 @@ import falco_core.release.writer
 from falco_core.anonymize.solver import Outcome, Problem, Solver
 from falco_core.errors import GateError, ParamsError, ProjectError
 from falco_core.faces.compose import Pasted
+from falco_core.faces.find import finder_for
 from falco_core.judges import Metrics, recognisers
 from falco_core.judges.seen import Seen, reference
 from falco_core.photos.codec import Photo, encode_photo
@@ -389,6 +390,21 @@ def test_batches_may_come_in_any_order(project: Path) -> None:
     shutil.rmtree(project / ".falco/store")
     run(project, NAMES[:3])
     assert [path.read_bytes() for path in files] == first
+
+
+def test_another_number_of_threads_changes_no_byte(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shares, before = [], torch.get_num_threads()
+    for threads in (1, 3):
+        monkeypatch.setenv("OMP_NUM_THREADS", str(threads))
+        torch.set_num_threads(threads)
+        shutil.rmtree(project / ".falco/store", ignore_errors=True)
+        finder_for.cache_clear()
+        run(project)
+        files = [path for folder in ("data", "release") for path in (project / folder).rglob("*") if path.is_file()]
+        shares.append({path.relative_to(project): path.read_bytes() for path in files})
+    torch.set_num_threads(before)
+    assert len(shares[0]) > 10
+    assert shares[0] == shares[1]
 
 
 def test_a_still_gif_becomes_a_png_without_taking_anothers_name(project: Path) -> None:

@@ -67,6 +67,22 @@ def test_a_face_gets_the_same_to_the_bit_alone_and_in_any_batch(name: str, bundl
         assert torch.equal(alone.images, together.images[chosen]), chosen
 
 
+@pytest.mark.parametrize("name", ["random", "mini"])
+def test_a_face_gets_the_same_to_the_bit_with_any_number_of_threads(
+    name: str, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen_bundle, before = bundle if name == "random" else load_bundle("mini"), torch.get_num_threads()
+    whole, found = problem(chosen_bundle, 5), []
+    for threads in (1, 2, 3, 8):
+        monkeypatch.setenv("OMP_NUM_THREADS", str(threads))
+        torch.set_num_threads(threads)
+        found.append(Solver(chosen_bundle, AnonymizeParams(steps=3)).solve(whole))
+    torch.set_num_threads(before)
+    for other in found[1:]:
+        assert torch.equal(other.codes, found[0].codes)
+        assert torch.equal(other.images, found[0].images)
+
+
 def test_a_face_that_breaks_is_an_outcome_and_spares_the_others(bundle: Bundle) -> None:
     whole = problem(bundle, 3)
     broken = whole.real.clone()

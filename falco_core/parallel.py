@@ -1,0 +1,78 @@
+"""Pieces of work side by side, each with the arithmetic of one thread.
+
+Libraries share out a sum among their threads, and its last bits depend on how many these are: an optimization makes
+that visible. So every piece is computed with one thread, and as many pieces at a time as there are cores: what comes
+out is the same on any number of cores, and no thread waits for another one in a loop.
+"""
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from threading import Lock
+from typing import TypeVar
+
+import cv2
+import torch
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+@dataclass
+class _Users:
+    """How many need one thread now, and what torch and OpenCV had before the first of them."""
+
+    count: int = 0
+    before: tuple[int, int] = (1, 1)
+
+
+_USERS, _LOCK = _Users(), Lock()
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let torch and OpenCV compute with one thread, here and in `side_by_side`, as long as anybody needs that."""
+    with _LOCK:
+        if not _USERS.count:
+            _USERS.before = torch.get_num_threads(), cv2.getNumThreads()
+        _USERS.count += 1
+        # Torch has a number for each thread, so each has to say it for itself.
+        torch.set_num_threads(1)
+        cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        with _LOCK:
+            _USERS.count -= 1
+            if not _USERS.count:
+                torch.set_num_threads(_USERS.before[0])
+                cv2.setNumThreads(_USERS.before[1])
+
+
+def side_by_side(function: Callable[[Item], Result], items: Iterable[Item], *, most: int | None = None) -> list[Result]:
+    """`function` of every item, in order: at most `most` at a time (None: as many as there are cores).
+
+    Raises what the first of them that failed did, when all that had begun have ended.
+    """
+    todo = list(items)
+    count = min(len(todo), cores(), most or len(todo))
+    with one_thread():
+        if count <= 1:
+            return [function(item) for item in todo]
+        with ThreadPoolExecutor(count, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            futures = [pool.submit(function, item) for item in todo]
+            try:
+                return [future.result() for future in futures]
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
+
+
+def cores() -> int:
+    """How many pieces of work this process may do at a time: OMP_NUM_THREADS, else the cores that it may use."""
+    named = os.environ.get("OMP_NUM_THREADS", "")
+    if named.isdecimal():
+        return max(1, int(named))
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

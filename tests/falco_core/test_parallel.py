@@ -1,0 +1,89 @@
+import threading
+import time
+
+import pytest
+import torch
+
+from falco_core.parallel import cores, one_thread, side_by_side
+
+
+@pytest.fixture(autouse=True)
+def four_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "4")
+
+
+def test_results_come_in_the_order_of_the_items() -> None:
+    def late(number: int) -> int:
+        time.sleep(0.02 * (4 - number))
+        return number
+
+    assert side_by_side(late, range(4)) == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize(("most", "expected"), [(None, 4), (2, 2), (1, 1)])
+def test_as_many_at_a_time_as_there_are_cores_and_no_more(most: int | None, expected: int) -> None:
+    lock, now, seen = threading.Lock(), [0], [0]
+
+    def work(_: int) -> None:
+        with lock:
+            now[0] += 1
+            seen[0] = max(seen[0], now[0])
+        time.sleep(0.05)
+        with lock:
+            now[0] -= 1
+
+    side_by_side(work, range(8), most=most)
+    assert seen == [expected]
+
+
+def test_every_piece_computes_with_one_thread_and_the_caller_gets_its_own_back() -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    with one_thread(), one_thread():
+        assert torch.get_num_threads() == 1
+    assert torch.get_num_threads() == 3
+    assert side_by_side(lambda _: torch.get_num_threads(), range(6)) == [1] * 6
+    assert torch.get_num_threads() == 3
+    torch.set_num_threads(before)
+
+
+def test_one_thread_holds_as_long_as_anybody_needs_it() -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    entered, leave, seen = threading.Event(), threading.Event(), []
+
+    def other() -> None:
+        with one_thread():
+            entered.set()
+            leave.wait(10)
+            seen.append(torch.get_num_threads())
+
+    thread = threading.Thread(target=other)
+    with one_thread():
+        thread.start()
+        entered.wait(10)
+    leave.set()
+    thread.join()
+    assert seen == [1]
+    torch.set_num_threads(before)
+
+
+def test_the_first_error_comes_out_and_what_has_not_begun_does_not() -> None:
+    begun: list[int] = []
+
+    def work(number: int) -> None:
+        begun.append(number)
+        time.sleep(0.02)
+        if number == 1:
+            raise ValueError("one")
+
+    with pytest.raises(ValueError, match="one"):
+        side_by_side(work, range(40))
+    assert len(begun) < 40
+
+
+def test_a_number_of_threads_that_is_none_is_not_listened_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert cores() == 4
+    for value in ("0", "", "many"):
+        monkeypatch.setenv("OMP_NUM_THREADS", value)
+        assert cores() >= 1
