@@ -9,10 +9,10 @@ import numpy as np
 import torch
 
 from benchmarks.finder_scenes import people, scenes
-from falco_core.anonymize.solver import Problem, Solver
 from falco_core.anonymize.losses import cosine
 from falco_core.anonymize.neighbours import FakePool
 from falco_core.anonymize.rungs import Plan
+from falco_core.anonymize.solver import Problem, Solver
 from falco_core.bundles.bundle import Bundle
 from falco_core.faces.align import crop_quad, extract_crop, landmarks_in_crop
 from falco_core.faces.compose import paste

@@ -6,7 +6,7 @@ as networks do that nobody told otherwise. What it minimizes is the solver's own
 by what they reach: with `masks` on the composite, without on the generated crop.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 from unittest.mock import patch
@@ -19,24 +19,37 @@ from falco_core.anonymize.latent import mix_codes
 from falco_core.anonymize.losses import attribute_preservation_loss, identity_obfuscation_loss
 from falco_core.anonymize.solver import DECAY, DECAY_AT, PUBLISHED_STEPS, Problem
 from falco_core.bundles.bundle import Bundle
-from falco_core.networks.stylegan2 import ModulatedConv, depthwise
+from falco_core.networks.still import depthwise
+from falco_core.networks.stylegan2 import SQRT2, ModulatedConv, StyledLayer, ToRGB, upsample
 from falco_core.project.params import AnonymizeParams
 
 
-def released_loop(bundle: Bundle, params: AnonymizeParams, problem: Problem) -> Tensor:
-    """The optimized W+ codes [N, L, D], by the published schedule and the bundle's learning rate."""
+def released_loop(
+    bundle: Bundle,
+    params: AnonymizeParams,
+    problem: Problem,
+    *,
+    steps: int = PUBLISHED_STEPS,
+    tell: Callable[[], None] | None = None,
+) -> Tensor:
+    """The optimized W+ codes [N, L, D], by the published schedule and the bundle's learning rate.
+
+    tell: is called after each step.
+    """
     with _as_released(bundle):
         rows = (problem.rows(torch.tensor([row], device=problem.real.device)) for row in range(len(problem.real)))
-        return torch.cat([_one_face(bundle, params, face) for face in rows])
+        return torch.cat([_one_face(bundle, params, face, steps, tell) for face in rows])
 
 
-def _one_face(bundle: Bundle, params: AnonymizeParams, face: Problem) -> Tensor:
+def _one_face(
+    bundle: Bundle, params: AnonymizeParams, face: Problem, steps: int, tell: Callable[[], None] | None
+) -> Tensor:
     first, last = bundle.spec.optimize_layers
     middle = face.fake[:, first:last].clone().requires_grad_(True)
     optimizer = torch.optim.Adam([middle], lr=bundle.spec.learning_rate)
-    milestones = [int(share * PUBLISHED_STEPS) for share in DECAY_AT]
+    milestones = [int(share * steps) for share in DECAY_AT]
     schedule = torch.optim.lr_scheduler.MultiStepLR(optimizer, milestones, gamma=DECAY)
-    for _ in range(PUBLISHED_STEPS):
+    for _ in range(steps):
         optimizer.zero_grad()
         images = bundle.generator.synthesize(mix_codes(real=face.real, middle=middle, first=first))
         seen = images if face.masks is None else face.crops + face.masks * (images - face.crops)
@@ -49,6 +62,8 @@ def _one_face(bundle: Bundle, params: AnonymizeParams, face: Problem) -> Tensor:
         (params.lambda_id * identity + params.lambda_attr * attribute).sum().backward()
         optimizer.step()
         schedule.step()
+        if tell is not None:
+            tell()
     return mix_codes(real=face.real, middle=middle.detach(), first=first)
 
 
@@ -59,7 +74,11 @@ def _as_released(bundle: Bundle) -> Iterator[None]:
     for network in networks:
         network.requires_grad_(True)
     try:
-        with patch.object(ModulatedConv, "forward", _grouped), patch("torch.Tensor.contiguous", _plain_order):
+        with (
+            patch.object(StyledLayer, "forward", _styled),
+            patch.object(ToRGB, "forward", _to_rgb),
+            patch("torch.Tensor.contiguous", _plain_order),
+        ):
             yield
     finally:
         for network in networks:
@@ -74,12 +93,25 @@ def _plain_order(tensor: Tensor, **_: Any) -> Tensor:
     return _CONTIGUOUS(tensor)
 
 
+def _styled(layer: StyledLayer, x: Tensor, style: Tensor) -> Tensor:
+    x = _grouped(layer.conv, x, style)
+    x = x + layer.noise * layer.noise_strength
+    return functional.leaky_relu(x + layer.bias[:, None, None], 0.2) * SQRT2
+
+
+def _to_rgb(layer: ToRGB, x: Tensor, style: Tensor, image: Tensor | None) -> Tensor:
+    faces, channels, height, width = x.shape
+    weight = layer.conv.weight[None] * layer.conv._scale * style[:, None, :, None, None]
+    rgb = functional.conv2d(x.reshape(1, faces * channels, height, width), weight.flatten(0, 1), groups=faces)
+    rgb = rgb.reshape(faces, 3, height, width) + layer.bias[:, None, None]
+    return rgb if image is None else rgb + upsample(image, layer._fir)
+
+
 def _grouped(conv: ModulatedConv, x: Tensor, style: Tensor) -> Tensor:
     """x [N, C, H, W], style [N, C] -> [N, C', H, W']: a weight for each face, a group for each face."""
     faces, channels, height, width = x.shape
     weight = conv.weight[None] * conv._scale * style[:, None, :, None, None]
-    if conv._demodulate:
-        weight = weight * torch.rsqrt(weight.square().sum(dim=(2, 3, 4), keepdim=True) + 1e-8)
+    weight = weight * torch.rsqrt(weight.square().sum(dim=(2, 3, 4), keepdim=True) + 1e-8)
     x = x.reshape(1, faces * channels, height, width)
     if conv._up:
         turned = weight.transpose(1, 2).reshape(faces * channels, -1, *weight.shape[-2:])

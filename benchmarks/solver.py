@@ -24,10 +24,10 @@ import torch
 from torch import Tensor
 
 from benchmarks.released_loop import released_loop
-from falco_core.anonymize.solver import Problem, Solver
 from falco_core.anonymize.losses import attribute_preservation_loss, identity_obfuscation_loss
 from falco_core.anonymize.neighbours import FakePool
 from falco_core.anonymize.pool import draw_fakes, seed_of
+from falco_core.anonymize.solver import Problem, Solver
 from falco_core.bundles.bundle import Bundle, load_bundle
 from falco_core.faces.mask import face_mask
 from falco_core.photos.tensors import to_pixels
@@ -99,7 +99,7 @@ def compare(bundle: Bundle, params: AnonymizeParams, problem: Problem, pairs: in
         our_mean_objective=round(float(ours.mean()), 4),
         mean_excess=round(float(ours.mean() / theirs.mean() - 1), 4),
         share_worse=round(float((ours > theirs * (1 + WORSE)).float().mean()), 4),
-        gflops_of_a_matrix_product=round(_gflops()),
+        gflops_of_a_matrix_product=round(gflops_of_a_matrix_product()),
         peak_mib=round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
     )
 
@@ -143,7 +143,7 @@ def make_problem(bundle: Bundle, faces: int) -> Problem:
     )
 
 
-def _gflops(size: int = 2048, repeats: int = 5) -> float:
+def gflops_of_a_matrix_product(size: int = 2048, repeats: int = 5) -> float:
     """What this machine reaches in a large product of float32 matrices."""
     left, right = torch.randn(size, size), torch.randn(size, size)
     left @ right

@@ -16,6 +16,8 @@ from typing import TypeVar
 import cv2
 import torch
 
+from falco_core.memory import give_back_freed_blocks, keep_freed_blocks
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -37,6 +39,7 @@ def one_thread() -> Iterator[None]:
     with _LOCK:
         if not _USERS.count:
             _USERS.before = torch.get_num_threads(), cv2.getNumThreads()
+            keep_freed_blocks()
         _USERS.count += 1
         # Torch has a number for each thread, so each has to say it for itself.
         torch.set_num_threads(1)
@@ -49,6 +52,7 @@ def one_thread() -> Iterator[None]:
             if not _USERS.count:
                 torch.set_num_threads(_USERS.before[0])
                 cv2.setNumThreads(_USERS.before[1])
+                give_back_freed_blocks()
 
 
 def side_by_side(function: Callable[[Item], Result], items: Iterable[Item], *, most: int | None = None) -> list[Result]:

@@ -113,7 +113,9 @@ class Solver:
         """`layers` [first, last) are taken from the fake and optimized; None: the bundle's."""
         self._bundle = bundle
         self._params = params
-        self._released = settings is not None and settings.reproduce_released_code
+        settings = settings or SolverParams()
+        self._released = settings.reproduce_released_code
+        self._low_precision = settings.precision == "bfloat16"
         self._rule = bundle.spec.step_rule if params.steps is None and not self._released else None
         self._steps = self._rule.steps if self._rule is not None else params.steps or PUBLISHED_STEPS
         self._first, self._last = bundle.spec.optimize_layers if layers is None else layers
@@ -135,7 +137,8 @@ class Solver:
         optimizer, schedule = self._stepping(middle)
         start = torch.zeros(0)
         for step in range(self._steps):
-            measured = measure(middle)
+            with torch.autocast(middle.device.type, torch.bfloat16, enabled=self._low_precision):
+                measured = measure(middle)
             start = measured.cosine.detach() if step == 0 else start
             total = self._params.lambda_id * measured.identity + self._params.lambda_attr * measured.attribute
             (middle.grad,) = torch.autograd.grad(total.sum(), [middle])
@@ -173,19 +176,20 @@ class Solver:
         bundle, margin = self._bundle, self._params.margin
         with torch.no_grad():
             crops = (problem.crops + 1.0) / 2.0 if self._released else problem.crops
+            kept = bundle.generator.styles(problem.real)
             identity = bundle.recogniser(crops)
             tokens = self._tokens(crops)
 
         def measure(middle: Tensor) -> Measured:
-            codes = mix_codes(real=problem.real, middle=middle, first=self._first)
-            images = bundle.generator.synthesize(codes)
+            styles = bundle.generator.moved(kept, middle, self._first)
+            images = bundle.generator.synthesize_styles(styles).float()
             seen = images if problem.masks is None else crops + problem.masks * (images - crops)
-            generated = bundle.recogniser(seen)
+            generated = bundle.recogniser(seen).float()
             return Measured(
                 images=images,
                 cosine=cosine(generated, identity),
                 identity=identity_obfuscation_loss(generated=generated, original=identity, margin=margin),
-                attribute=attribute_preservation_loss(generated=self._tokens(seen), original=tokens),
+                attribute=attribute_preservation_loss(generated=self._tokens(seen).float(), original=tokens),
             )
 
         return measure

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from falco_core.networks.config import GeneratorConfig
+from falco_core.networks.still import SLOPE, convolved, still_layer
 
 SQRT2 = math.sqrt(2.0)
 FIR = (1.0, 3.0, 3.0, 1.0)
@@ -36,35 +37,39 @@ class Dense(nn.Module):
 class ModulatedConv(nn.Module):
     """Convolution whose input channels are scaled by a style, output normalized by the scaled weight's length.
 
-    Scaling the activations on both sides of one shared weight equals scaling the weight per image (Karras et al.,
-    eq. 1 and 3) and is several times faster on a CPU than a convolution with one group per image.
+    For several images the activations are scaled on both sides of one shared weight, which equals a scaled weight for
+    each (Karras et al., eq. 1 and 3) and is several times faster on a CPU than a convolution with one group per image.
+    For one image whose style stays, its weight is scaled, and the activations, of which large images have more than
+    weights, need not be.
     """
 
-    def __init__(
-        self, inputs: int, outputs: int, w_dim: int, *, kernel: int = 3, up: bool = False, demodulate: bool = True
-    ) -> None:
+    def __init__(self, inputs: int, outputs: int, w_dim: int, *, up: bool = False) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.randn(outputs, inputs, kernel, kernel))
+        self.weight = nn.Parameter(torch.randn(outputs, inputs, 3, 3))
         self.style = Dense(w_dim, inputs, bias=1.0)
-        self._scale = 1.0 / math.sqrt(inputs * kernel * kernel)
-        self._demodulate = demodulate
+        self._scale = 1.0 / math.sqrt(inputs * 3 * 3)
         self._up = up
         self.register_buffer("_fir", fir_kernel(), persistent=False)
         self._fir: Tensor
 
+    @property
+    def fir(self) -> Tensor | None:
+        """The filter of a layer that doubles its input."""
+        return self._fir if self._up else None
+
     def forward(self, x: Tensor, style: Tensor) -> Tensor:
-        """x [N, C, H, W], style [N, C] -> [N, C', H, W], twice as large if `up`."""
+        """x [N, C, H, W], style [N, C] -> [N, C', H, W], twice as large if `up`; times SQRT2."""
         weight = self.weight * self._scale
-        x = x * style[:, :, None, None].to(x.dtype)
-        if self._up:
-            x = functional.conv_transpose2d(x, weight.transpose(0, 1), stride=2)
-            x = depthwise(functional.pad(x, (1, 1, 1, 1)), self._fir)
-        else:
-            x = functional.conv2d(x, weight, padding=weight.shape[-1] // 2)
-        if self._demodulate:
-            lengths = functional.linear(style.square(), weight.square().sum(dim=(2, 3)))
-            x = x * torch.rsqrt(lengths + 1e-8)[:, :, None, None].to(x.dtype)
-        return x
+        x = convolved(x * style[:, :, None, None].to(x.dtype), weight.to(x.dtype), self.fir)
+        return x * self._after(weight, style)[:, :, None, None].to(x.dtype)
+
+    def weight_of(self, style: Tensor) -> Tensor:
+        """style [1, C] of one image -> the weight [C', C, 3, 3] that convolves like `forward`."""
+        weight = self.weight * self._scale
+        return weight * (self._after(weight, style).T * style)[:, :, None, None]
+
+    def _after(self, weight: Tensor, style: Tensor) -> Tensor:
+        return torch.rsqrt(functional.linear(style.square(), weight.square().sum(dim=(2, 3))) + 1e-8) * SQRT2
 
 
 class StyledLayer(nn.Module):
@@ -80,9 +85,35 @@ class StyledLayer(nn.Module):
 
     def forward(self, x: Tensor, style: Tensor) -> Tensor:
         """x [N, C, H, W], style [N, C] -> [N, C', H', W']."""
+        # SQRT2 times the leaky ReLU of x is that of SQRT2 x: the factor goes where it costs nothing.
+        noise = (self.noise * (self.noise_strength * SQRT2)).to(x.dtype)
+        bias = (self.bias * SQRT2)[:, None, None].to(x.dtype)
+        if len(x) == 1 and not (style.requires_grad or self.conv.weight.requires_grad):
+            return still_layer(x, self.conv.weight_of(style).to(x.dtype), self.conv.fir, noise, bias)
         x = self.conv(x, style)
-        x = x + (self.noise * self.noise_strength).to(x.dtype) + self.bias[None, :, None, None].to(x.dtype)
-        return functional.leaky_relu(x, 0.2) * SQRT2
+        x += noise
+        x += bias
+        return functional.leaky_relu_(x, SLOPE)
+
+
+class Projection(nn.Module):
+    """Every pixel's features to red, green and blue, scaled by a style."""
+
+    def __init__(self, inputs: int, w_dim: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(3, inputs, 1, 1))
+        self.style = Dense(w_dim, inputs, bias=1.0)
+        self._scale = 1.0 / math.sqrt(inputs)
+
+    def forward(self, x: Tensor, style: Tensor, bias: Tensor) -> Tensor:
+        """x [N, C, H, W], style [N, C], bias [3] -> [N, 3, H, W].
+
+        A product of matrices: convolutions of few channels in channels-last order are many times slower on a CPU.
+        """
+        weight = (self.weight[:, :, 0, 0] * self._scale * style[:, None]).transpose(1, 2)  # [N, C, 3]
+        pixels = x.movedim(1, 3).flatten(1, 2)  # [N, H * W, C]
+        rgb: Tensor = torch.baddbmm(bias.to(x.dtype), pixels, weight.to(x.dtype)).to(bias.dtype)
+        return rgb.reshape(-1, *x.shape[2:], 3).movedim(3, 1)
 
 
 class ToRGB(nn.Module):
@@ -90,14 +121,14 @@ class ToRGB(nn.Module):
 
     def __init__(self, inputs: int, w_dim: int) -> None:
         super().__init__()
-        self.conv = ModulatedConv(inputs, 3, w_dim, kernel=1, demodulate=False)
+        self.conv = Projection(inputs, w_dim)
         self.bias = nn.Parameter(torch.zeros(3))
         self.register_buffer("_fir", fir_kernel(), persistent=False)
         self._fir: Tensor
 
     def forward(self, x: Tensor, style: Tensor, image: Tensor | None) -> Tensor:
         """x [N, C, H, W], style [N, C], image [N, 3, H/2, W/2] or None -> [N, 3, H, W]."""
-        rgb: Tensor = self.conv(x, style) + self.bias[None, :, None, None]
+        rgb: Tensor = self.conv(x, style, self.bias)
         return rgb if image is None else rgb + upsample(image, self._fir)
 
 
@@ -157,6 +188,18 @@ class Generator(nn.Module):
         to_rgb = tuple(_style(layer, codes[:, 2 * i + 1]) for i, layer in enumerate(self.to_rgb[:count]))
         return StyleCode(layers, to_rgb)
 
+    def moved(self, styles: StyleCode, middle: Tensor, first: int) -> StyleCode:
+        """The style code with those styles made anew that depend on W+ layers `first` and so on, now `middle`
+        [N, M, D]; only they ask for gradients.
+        """
+        layers, to_rgb = list(styles.layers), list(styles.to_rgb)
+        for number, w in enumerate(middle.unbind(1), start=first):
+            if number < len(layers):
+                layers[number] = _style(self.layers[number], w)
+            if number % 2 == 1:
+                to_rgb[number // 2] = _style(self.to_rgb[number // 2], w)
+        return StyleCode(tuple(layers), tuple(to_rgb))
+
     def synthesize(self, codes: Tensor, *, resolution: int | None = None) -> Tensor:
         """W+ codes [N, L, D] -> images [N, 3, R, R], about [-1, 1] but not clamped.
 
@@ -197,12 +240,6 @@ def fir_kernel() -> Tensor:
     taps = torch.tensor(FIR)
     kernel = torch.outer(taps, taps)
     return (kernel / kernel.sum() * 4.0)[None, None]
-
-
-def depthwise(x: Tensor, kernel: Tensor) -> Tensor:
-    """Every channel of x [N, C, H, W] filtered by kernel [1, 1, h, w], no padding."""
-    channels = x.shape[1]
-    return functional.conv2d(x, kernel.to(x.dtype).expand(channels, -1, -1, -1), groups=channels)
 
 
 def upsample(image: Tensor, kernel: Tensor) -> Tensor:

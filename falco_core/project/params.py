@@ -96,6 +96,8 @@ class SolverParams(Section):
 
     reproduce_released_code: bool = False
     """Use the losses of the authors' released code, deviations from the paper included, for comparison."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """In which the steps are computed; the last look at what came out is always in float32 (docs/performance.md)."""
 
 
 class ComposeParams(Section):

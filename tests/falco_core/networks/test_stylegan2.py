@@ -4,16 +4,16 @@ from torch import Tensor
 from torch.nn import functional
 
 from falco_core.networks.config import GeneratorConfig
-from falco_core.networks.stylegan2 import Generator, ModulatedConv, StyleCode, fir_kernel, upsample
+from falco_core.networks.stylegan2 import Generator, Projection, StyleCode, StyledLayer, fir_kernel, upsample
 
 CONFIG = GeneratorConfig(resolution=32, z_dim=8, w_dim=8, mapping_layers=2, channel_base=128, channel_max=8)
 
 
-def plain(conv: ModulatedConv, x: Tensor, styles: Tensor, *, up: bool, demodulate: bool) -> Tensor:
+def plain(weights: Tensor, x: Tensor, styles: Tensor, *, up: bool, demodulate: bool) -> Tensor:
     """The paper's form: one weight per image, scaled and normalized (Karras et al., eq. 1 and 3)."""
     rows = []
     for image, style in zip(x, styles, strict=True):
-        weight = conv.weight / (conv.weight[0].numel() ** 0.5) * style[None, :, None, None]
+        weight = weights / (weights[0].numel() ** 0.5) * style[None, :, None, None]
         if demodulate:
             weight = weight * torch.rsqrt(weight.square().sum(dim=(1, 2, 3), keepdim=True) + 1e-8)
         if up:
@@ -26,12 +26,35 @@ def plain(conv: ModulatedConv, x: Tensor, styles: Tensor, *, up: bool, demodulat
     return torch.cat(rows)
 
 
-@pytest.mark.parametrize(("up", "demodulate", "kernel"), [(False, True, 3), (True, True, 3), (False, False, 1)])
-def test_scaling_activations_equals_scaling_weights(up: bool, demodulate: bool, kernel: int) -> None:
+@pytest.mark.parametrize("up", [False, True])
+@pytest.mark.parametrize("images", [1, 3])
+@pytest.mark.parametrize("moving", [False, True])
+def test_a_layer_is_the_papers_whether_activations_or_weights_are_scaled(up: bool, images: int, moving: bool) -> None:
     torch.manual_seed(0)
-    conv = ModulatedConv(5, 7, 8, kernel=kernel, up=up, demodulate=demodulate).double()
-    x, styles = torch.randn(3, 5, 6, 6, dtype=torch.float64), torch.randn(3, 5, dtype=torch.float64)
-    torch.testing.assert_close(conv(x, styles), plain(conv, x, styles, up=up, demodulate=demodulate))
+    side = 12 if up else 6
+    layer = StyledLayer(5, 7, 8, side, up=up).double().requires_grad_(False)
+    layer.bias.normal_()
+    layer.noise_strength.fill_(0.3)
+    x = torch.randn(images, 5, 6, 6, dtype=torch.float64, requires_grad=True)
+    styles = torch.randn(images, 5, dtype=torch.float64, requires_grad=moving)
+    plainly = plain(layer.conv.weight, x, styles, up=up, demodulate=True) + layer.noise * 0.3
+    expected = functional.leaky_relu(plainly + layer.bias[:, None, None], 0.2) * 2**0.5
+    found = layer(x, styles)
+    torch.testing.assert_close(found, expected)
+    inputs, weights = [x, styles][: 1 + moving], torch.randn_like(expected)
+    gradients = [torch.autograd.grad((y * weights).sum(), inputs) for y in (found, expected)]
+    for ours, theirs in zip(*gradients, strict=True):
+        torch.testing.assert_close(ours, theirs)
+    with torch.no_grad():
+        torch.testing.assert_close(layer(x, styles), expected)
+
+
+def test_a_projection_is_a_convolution_without_neighbours() -> None:
+    torch.manual_seed(0)
+    projection = Projection(5, 8).double()
+    x, styles, bias = torch.randn(3, 5, 6, 4).double(), torch.randn(3, 5).double(), torch.randn(3).double()
+    expected = plain(projection.weight, x, styles, up=False, demodulate=False) + bias[:, None, None]
+    torch.testing.assert_close(projection(x, styles, bias), expected)
 
 
 def test_upsampling_keeps_a_constant_image() -> None:
@@ -68,6 +91,20 @@ def test_the_four_inputs_lead_to_one_image() -> None:
     low = generator.styles(codes, resolution=8)
     assert (len(low.layers), len(low.to_rgb)) == (3, 2)
     assert torch.equal(generator.synthesize_styles(low), generator.synthesize(codes, resolution=8))
+
+
+@pytest.mark.parametrize(("first", "last"), [(3, 6), (0, 8), (7, 8), (2, 2)])
+def test_moved_styles_are_those_of_the_mixed_code(first: int, last: int) -> None:
+    generator = Generator(CONFIG).requires_grad_(False)
+    real, fake = torch.randn(2, 2, 8, 8)
+    mixed = real.clone()
+    mixed[:, first:last] = fake[:, first:last]
+    middle = fake[:, first:last].clone().requires_grad_(True)
+    moved = generator.moved(generator.styles(real), middle, first)
+    expected = generator.styles(mixed)
+    assert all(map(torch.equal, moved.layers + moved.to_rgb, expected.layers + expected.to_rgb))
+    asking = [style.requires_grad for style in moved.layers]
+    assert asking == [first <= number < last for number in range(7)]
 
 
 def test_the_last_style_colours_the_image_and_moves_nothing_else() -> None:
