@@ -70,7 +70,7 @@ def problem_of(bundle: Bundle, objective: Objective) -> Problem:
     return Problem(crops, codes[:1], codes[1:], mask if objective == "composite" else None)
 
 
-def step_seconds(loop: Loop, bundle: Bundle, problem: Problem, steps: int = 3) -> float:
+def step_seconds(loop: Loop, bundle: Bundle, problem: Problem, steps: int = 2) -> float:
     """The median time from one step's end to the next one's."""
     ends: list[float] = []
 

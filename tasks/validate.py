@@ -4,8 +4,11 @@ in: photos, data/photos.parquet, data/faces, data/inversions, data/anonymized, d
 out: reports (metrics.json, withheld.parquet, outcomes.parquet, contact_sheets/, report.html, plots/)
 """
 
+from array import array
 from collections.abc import Sequence
 from pathlib import Path
+
+import numpy as np
 
 from falco_core.files import write_text
 from falco_core.judges.finished import FinishedFaces, near_others
@@ -77,25 +80,32 @@ def _metrics(project: Project, rows: Sequence[PhotoOutcome], faces: FinishedFace
     """Identical photos count once among the faces, and each among the photos."""
     released = {row.sha256 for row in rows if row.file is not None}
     count = sum(row.file is not None for row in rows)
-    checks = released_checks(faces.composed, released)
-    first = [item.row.attempts[0] for item in project.artifact(ANONYMIZED, Anonymized).all()]
+    anonymized = project.artifact(ANONYMIZED, Anonymized)
+    recognised = [item.row.attempts[0].recognised_by is not None for item in anonymized.all()]
     return Metrics(
         photos=Photos(total=len(rows), released=count, withheld=len(rows) - count),
-        faces=faces_of(checks),
+        faces=faces_of(released_checks(faces.composed, released)),
         judges=Judged(people=roles.people, gate=roles.gate, audit=roles.audit, notices=roles.notices),
         identity=tuple(identity_of(faces, released, roles, judges_of(project, roles.all))),
-        first_attempts_recognised=Rate.of(sum(each.recognised_by is not None for each in first), len(first)),
-        utility=utility_of(checks),
+        first_attempts_recognised=Rate.of(sum(recognised), len(recognised)),
+        utility=utility_of(released_checks(faces.composed, released)),
     )
 
 
 def _write_plots(project: Project, composed: Artifact[ComposedPhoto], released: set[str]) -> None:
     anonymized = project.artifact(ANONYMIZED, Anonymized)
+    before, after, pairs = array("d"), array("d"), array("d")
+    for bucket in anonymized.buckets:
+        last = {item.id: item.row.attempts[-1] for item in anonymized.read(bucket)}
+        before.extend(attempt.cosine_start for attempt in last.values())
+        after.extend(attempt.cosine for attempt in last.values())
+        for photo in composed.read(bucket):
+            for check in photo.row.checks if photo.id in released else ():
+                if check.treatment == Treatment.REPLACED:
+                    pairs.extend((last[check.face].cosine, check.farl_cosine))
     project.path(SIMILARITY_PLOT).parent.mkdir(exist_ok=True)
-    write_text(project.path(SIMILARITY_PLOT), similarity_histogram(item.row for item in anonymized.all()))
-    cosines = {item.id: item.row.attempts[-1].cosine for item in anonymized.all()}
-    new = [check for check in released_checks(composed, released) if check.treatment == Treatment.REPLACED]
-    write_text(project.path(UTILITY_PLOT), privacy_utility(cosines, {check.face: check.farl_cosine for check in new}))
+    write_text(project.path(SIMILARITY_PLOT), similarity_histogram(np.array(before), np.array(after)))
+    write_text(project.path(UTILITY_PLOT), privacy_utility(np.array(pairs).reshape(-1, 2)))
 
 
 def _sheets(project: Project, rows: Sequence[PhotoOutcome]) -> list[Path]:

@@ -3,10 +3,10 @@
 from torch import Tensor
 
 
-def identity_obfuscation_loss(*, generated: Tensor, original: Tensor, margin: float) -> Tensor:
+def identity_obfuscation_loss(*, generated: Tensor, original: Tensor, margin: float | Tensor) -> Tensor:
     """|cos(R(x_hat), R(x)) - m| per face (FALCO, eq. 2).
 
-    generated, original: [N, E] recogniser embeddings of unit length; returns [N] in [0, 2].
+    generated, original: [N, E] recogniser embeddings of unit length; margin: one, or [N]; returns [N] in [0, 2].
     """
     return (cosine(generated, original) - margin).abs()
 

@@ -117,8 +117,15 @@ class Solver:
         self._released = settings.reproduce_released_code
         self._low_precision = settings.precision == "bfloat16"
         self._rule = bundle.spec.step_rule if params.steps is None and not self._released else None
-        self._steps = self._rule.steps if self._rule is not None else params.steps or PUBLISHED_STEPS
         self._first, self._last = bundle.spec.optimize_layers if layers is None else layers
+        # A start was fitted for the bundle's own layers.
+        fits = (self._first, self._last) == bundle.spec.optimize_layers
+        self._start = bundle.start if self._rule is not None and fits else None
+        self._steps = params.steps or PUBLISHED_STEPS
+        if self._rule is not None:
+            self._steps = self._rule.steps
+            if self._start is not None and self._rule.steps_from_start is not None:
+                self._steps = self._rule.steps_from_start
 
     def solve(self, problem: Problem, *, progress: Progress | None = None) -> Outcome:
         """Take all steps; `progress(step, losses before that step)` is told each step of each batch."""
@@ -133,13 +140,13 @@ class Solver:
     def _solve_batch(self, problem: Problem, count: int, progress: Progress | None) -> Outcome:
         """Of a batch whose first `count` faces are asked for."""
         measure = self._measurement(problem)
-        middle = problem.fake[:, self._first : self._last].clone().requires_grad_(True)
+        middle = self._started(problem).requires_grad_(True)
         optimizer, schedule = self._stepping(middle)
-        start = torch.zeros(0)
+        first_seen = torch.zeros(0)
         for step in range(self._steps):
             with torch.autocast(middle.device.type, torch.bfloat16, enabled=self._low_precision):
                 measured = measure(middle)
-            start = measured.cosine.detach() if step == 0 else start
+            first_seen = measured.cosine.detach() if step == 0 else first_seen
             total = self._params.lambda_id * measured.identity + self._params.lambda_attr * measured.attribute
             (middle.grad,) = torch.autograd.grad(total.sum(), [middle])
             optimizer.step()
@@ -154,19 +161,29 @@ class Solver:
         return Outcome(
             codes=codes[:count],
             images=end.images[:count],
-            cosine_start=start[:count],
+            cosine_start=first_seen[:count],
             cosine=end.cosine[:count],
             attribute_loss=end.attribute[:count],
             steps=self._steps,
             causes=[self._judge(code, image, value) for code, image, value in judged],
         )
 
+    @torch.no_grad()
+    def _started(self, problem: Problem) -> Tensor:
+        """Where the middle layers start [N, M, D]."""
+        fake = problem.fake[:, self._first : self._last].clone()
+        if self._start is None:
+            return fake
+        identity = self._bundle.recogniser(problem.crops)
+        started: Tensor = self._start(real=problem.real, fake=fake, identity=identity, margin=self._params.margin)
+        return started
+
     def _stepping(self, middle: Tensor) -> tuple[Optimizer, LRScheduler]:
         """How `middle` moves, and how fast from step to step."""
         if (rule := self._rule) is not None:
             rate = self._params.learning_rate or rule.learning_rate
             own = torch.optim.NAdam([middle], lr=rate, betas=rule.betas)
-            return own, LambdaLR(own, lambda step: 0.5 + 0.5 * math.cos(math.pi * step / rule.steps))
+            return own, LambdaLR(own, lambda step: 0.5 + 0.5 * math.cos(math.pi * step / self._steps))
         default = RELEASED_LEARNING_RATE if self._released else self._bundle.spec.learning_rate
         published = torch.optim.Adam([middle], lr=self._params.learning_rate or default)
         milestones = [int(share * self._steps) for share in DECAY_AT]

@@ -21,6 +21,7 @@ from falco_core.networks.e4e import Encoder
 from falco_core.networks.farl import Farl, FarlText
 from falco_core.networks.heldout import HeldOutRecogniser
 from falco_core.networks.probe import Probe
+from falco_core.networks.start import Start
 from falco_core.networks.stylegan2 import Generator
 
 BUILDERS: dict[str, Callable[[Any], nn.Module]] = {
@@ -33,6 +34,7 @@ BUILDERS: dict[str, Callable[[Any], nn.Module]] = {
     "clip": Farl,
     "dino": Dino,
     "probe": Probe,
+    "start": Start,
 }
 """The class of each network that bundle.yaml can name."""
 
@@ -55,6 +57,7 @@ class Bundle:
     clip: Farl | None = None
     dino: Dino | None = None
     probe: Probe | None = None
+    start: Start | None = None
 
     def features(self, images: Tensor) -> dict[str, Tensor]:
         """Images [N, 3, R, R] in [-1, 1] -> their unit embeddings [N, E] in every pairing space of the bundle."""

@@ -9,7 +9,7 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from falco_core.bundles.catalogue import SPEC_FILE, sha256_of
+from falco_core.bundles.catalogue import SPEC_FILE, load_spec, sha256_of
 from falco_core.bundles.spec import BundleSpec, StepRule, Thresholds
 from falco_core.errors import BundleError, first_line
 from falco_core.networks.arcface import Recogniser
@@ -18,6 +18,7 @@ from falco_core.networks.e4e import Encoder
 from falco_core.networks.farl import Farl
 from falco_core.networks.heldout import HeldOutRecogniser
 from falco_core.networks.probe import Probe
+from falco_core.networks.start import Start
 from falco_core.networks.stylegan2 import Generator
 
 
@@ -112,3 +113,18 @@ def save_bundle(
     )
     write_spec(spec, folder)
     return spec
+
+
+def add_start(folder: Path, start: Start, *, steps: int, version: str) -> BundleSpec:
+    """Let a bundle that has a step rule begin with `start` and take `steps` from there; returns its new description."""
+    spec = load_spec(folder)
+    if spec.step_rule is None:
+        raise BundleError(f"{folder}: a start needs a bundle with a step_rule")
+    path = folder / "start.safetensors"
+    entry = network_entry(start.config, path, save_network(start, path, half=True))
+    document = spec.model_dump()
+    document["networks"]["start"] = entry
+    document["step_rule"]["steps_from_start"] = steps
+    changed = BundleSpec.model_validate({**document, "version": version})
+    write_spec(changed, folder)
+    return changed

@@ -13,6 +13,7 @@ from falco_core.networks.config import (
     HeldOutConfig,
     ProbeConfig,
     RecogniserConfig,
+    StartConfig,
 )
 
 Config = TypeVar("Config", bound=BaseModel)
@@ -38,7 +39,7 @@ class NetworkSpec(_Record, Generic[Config]):
 
 
 class NetworkSpecs(_Record):
-    """The five networks of every bundle, and what it may bring besides: towers, an attribute probe."""
+    """The five networks of every bundle, and what it may bring besides: towers, an attribute probe, a start."""
 
     generator: NetworkSpec[GeneratorConfig]
     encoder: NetworkSpec[EncoderConfig]
@@ -49,6 +50,7 @@ class NetworkSpecs(_Record):
     clip: NetworkSpec[FarlConfig] | None = None
     dino: NetworkSpec[DinoConfig] | None = None
     probe: NetworkSpec[ProbeConfig] | None = None
+    start: NetworkSpec[StartConfig] | None = None
 
     def present(self) -> dict[str, NetworkSpec[Any]]:
         """The networks that this bundle has, by name."""
@@ -93,6 +95,8 @@ class StepRule(_Record):
     steps: int = Field(ge=1, le=10_000)
     learning_rate: float = Field(gt=0, le=1)
     betas: tuple[float, float] = (0.9, 0.999)
+    steps_from_start: int | None = Field(None, ge=1, le=10_000)
+    """From where the bundle's start puts the middle layers, instead of from the fake's."""
 
     @model_validator(mode="after")
     def _betas_decay(self) -> Self:
@@ -142,4 +146,11 @@ class BundleSpec(_Record):
         first, last = self.optimize_layers
         if not 0 <= first < last <= generator.num_layers:
             raise ValueError(f"optimize_layers must lie within the generator's {generator.num_layers} layers")
+        if (start := self.networks.start) is not None:
+            fitting = (generator.num_layers, last - first, generator.w_dim, self.networks.recogniser.config.embedding)
+            sizes = start.config
+            if (sizes.num_layers, sizes.moved, sizes.w_dim, sizes.identity) != fitting:
+                raise ValueError("the start was fitted for other networks or layers")
+        if (start is None) != (self.step_rule is None or self.step_rule.steps_from_start is None):
+            raise ValueError("a start needs step_rule.steps_from_start, and this a start")
         return self

@@ -15,7 +15,7 @@ from falco_core.store.artifact import Artifact
 from falco_core.store.rows import Check, ComposedPhoto, Inversion
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class FinishedFace:
     """A face of a composed photo (sha256): what it got, whether it had a new face first, and who decided on it."""
 

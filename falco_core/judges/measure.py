@@ -17,9 +17,9 @@ from falco_core.store.rows import Check, ComposedPhoto
 WHENS: tuple[When, ...] = ("original", "first", "last")
 
 
-def released_checks(composed: Artifact[ComposedPhoto], released: Collection[str]) -> list[Check]:
+def released_checks(composed: Artifact[ComposedPhoto], released: Collection[str]) -> Iterator[Check]:
     """The faces of the photos (sha256) to be released."""
-    return [check for photo in composed.all() if photo.id in released for check in photo.row.checks]
+    return (check for photo in composed.all() if photo.id in released for check in photo.row.checks)
 
 
 def identity_of(

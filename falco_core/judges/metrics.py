@@ -1,8 +1,9 @@
 """The metrics of an anonymized dataset, each with its n and, for rates, its 95 % Wilson interval."""
 
 import math
+from array import array
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from statistics import fmean
 from typing import Literal
 
@@ -120,17 +121,25 @@ class Metrics(_Record):
     utility: Utility
 
 
-def faces_of(checks: Sequence[Check]) -> Faces:
+def faces_of(checks: Iterable[Check]) -> Faces:
     """Treatments counted over the faces of the photos to be released."""
-    causes = Counter(str(check.cause) for check in checks if check.cause is not None)
-    return Faces(replaced=len(checks) - causes.total(), concealed=causes.total(), causes=dict(sorted(causes.items())))
+    causes = Counter(None if check.cause is None else str(check.cause) for check in checks)
+    replaced = causes.pop(None, 0)
+    named = {str(cause): count for cause, count in causes.items()}
+    return Faces(replaced=replaced, concealed=causes.total(), causes=dict(sorted(named.items())))
 
 
-def utility_of(checks: Sequence[Check]) -> Utility:
+def utility_of(checks: Iterable[Check]) -> Utility:
     """What stays of the faces: over the new ones of the photos to be released."""
-    new = [check for check in checks if check.treatment == Treatment.REPLACED]
+    similarities, detected, qualities = array("d"), 0, array("d")
+    for check in checks:
+        if check.treatment == Treatment.REPLACED:
+            similarities.append(check.farl_cosine)
+            detected += check.detected
+            if check.quality is not None:
+                qualities.append(check.quality)
     return Utility(
-        attribute_similarity=Mean.of([check.farl_cosine for check in new]),
-        detection_rate=Rate.of(sum(check.detected for check in new), len(new)),
-        plausibility=Mean.of([check.quality for check in new if check.quality is not None]),
+        attribute_similarity=Mean.of(similarities),
+        detection_rate=Rate.of(detected, len(similarities)),
+        plausibility=Mean.of(qualities),
     )

@@ -116,3 +116,16 @@ class ProbeConfig(NetworkConfig):
     architecture: Architecture
     input_size: int = Field(112, ge=16, le=2048)
     attributes: tuple[str, ...] = Field(min_length=1, max_length=4096)
+
+
+class StartConfig(NetworkConfig):
+    """Sizes of a start."""
+
+    num_layers: Depth
+    moved: Depth
+    """W+ layers that are optimized."""
+    w_dim: Width
+    identity: int = Field(ge=2, le=8192)
+    """Of the recogniser's embedding."""
+    hidden: Width = 512
+    blocks: Depth = 3

@@ -99,11 +99,12 @@ _MAKING: tuple[Stage, ...] = (
             "anonymize.lambda_id",
             "anonymize.lambda_attr",
             "solver.reproduce_released_code",
+            "solver.precision",
             # A face that came out implausible is tried again here, where other fakes are at hand.
             "compose.min_quality",
             *_JUDGING,
         ),
-        networks=("generator", "farl", *_JUDGES),
+        networks=("generator", "farl", "start", *_JUDGES),
     ),
     Stage(
         name="compose",
@@ -153,7 +154,7 @@ STAGES: tuple[Stage, ...] = (
             # The manifest says with which parameters and networks the release was made.
             *RESULT_PARAMS,
         ),
-        networks=("generator", "encoder", "recogniser", "heldout", "farl", "clip", "dino"),
+        networks=("generator", "encoder", "recogniser", "heldout", "farl", "clip", "dino", "start"),
     ),
 )
 

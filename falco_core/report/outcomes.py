@@ -11,7 +11,7 @@ from falco_core.store.artifact import Artifact
 from falco_core.store.rows import AlignedPhoto, ComposedPhoto, PhotoFile, PhotoOutcome, Withheld
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class PhotoSummary:
     """One photo, whatever files it lies in: its format, the digest of its finished file, why it is withheld and where
     that was decided, its faces by what they got, and how much it needs a look.

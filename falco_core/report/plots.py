@@ -4,33 +4,28 @@ together.
 
 import csv
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
-
-from falco_core.store.rows import Anonymized
 
 BINS = np.linspace(-1.0, 1.0, 41)
 """Edges of the bins of recogniser cosines."""
 
 
-def similarity_histogram(faces: Iterable[Anonymized]) -> str:
+def similarity_histogram(before: np.ndarray, after: np.ndarray) -> str:
     """CSV: similarity (a bin's middle), before, after: shares of all faces by their recogniser cosine to the original
-    before the first and after the last step of their last attempt.
+    before the first and after the last step of their last attempt [F].
     """
-    last = [face.attempts[-1] for face in faces]
-    before, after = (_shares(values) for values in ([a.cosine_start for a in last], [a.cosine for a in last]))
-    return _csv(("similarity", "before", "after"), zip(_middles(), before, after, strict=True))
+    return _csv(("similarity", "before", "after"), zip(_middles(), _shares(before), _shares(after), strict=True))
 
 
-def privacy_utility(cosines: Mapping[str, float], kept: Mapping[str, float]) -> str:
+def privacy_utility(pairs: np.ndarray) -> str:
     """CSV: similarity (a bin's middle), attribute_similarity (mean of its faces), faces (their number).
 
-    cosines: of a face (id) the recogniser's to its original; kept: of a finished face FaRL's. Bins without a face are
-    left out.
+    pairs: [F, 2] of finished faces the recogniser's cosine to their originals, and FaRL's. Bins without a face are left
+    out.
     """
-    pairs = [(cosines[face], value) for face, value in kept.items() if face in cosines]
-    found = np.array([pair for pair in pairs if np.isfinite(pair).all()], dtype=float).reshape(-1, 2)
+    found = pairs[np.isfinite(pairs).all(axis=1)]
     bins = _bins(found[:, 0])
     rows = [
         (middle, found[bins == number, 1].mean(), int((bins == number).sum()))
@@ -40,9 +35,9 @@ def privacy_utility(cosines: Mapping[str, float], kept: Mapping[str, float]) -> 
     return _csv(("similarity", "attribute_similarity", "faces"), rows)
 
 
-def _shares(values: Sequence[float]) -> np.ndarray:
+def _shares(values: np.ndarray) -> np.ndarray:
     """The share of the values in each bin; what is no number is in none."""
-    finite = np.array([value for value in values if np.isfinite(value)], dtype=float)
+    finite = values[np.isfinite(values)]
     return np.bincount(_bins(finite), minlength=len(BINS) - 1) / max(1, len(values))
 
 

@@ -1,4 +1,4 @@
-"""The rows that one stage hands to another."""
+"""The rows that one stage hands to another. Those of which there are as many as photos in memory have slots."""
 
 from dataclasses import dataclass, field
 
@@ -19,7 +19,7 @@ def check_inside(path: str) -> None:
         raise StoreError(f"{shown(path)!r} is no path inside a folder")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class PhotoFile:
     """A file of the photo folder: path inside it with forward slashes, sha256 of its bytes."""
 
@@ -30,7 +30,7 @@ class PhotoFile:
         check_inside(self.photo)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class FoundFaceRow:
     """A face of a photo. Identical photos share their faces' ids."""
 
@@ -100,7 +100,7 @@ class Pairing:
     distances: tuple[float, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Attempt:
     """One attempt at a face (`anonymize.attempts`)."""
 
@@ -143,7 +143,7 @@ class Anonymized:
         return self.attempts[-1].cause
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Check:
     """A face of a finished photo, as the second look saw it last."""
 
@@ -183,7 +183,7 @@ class ComposedPhoto:
     """safetensors: what each judge saw of each face [F, E], row by row of the checks (`judges.seen`)."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Withheld:
     """A photo that is not released, the stage that decided it, and why."""
 
@@ -196,7 +196,7 @@ class Withheld:
         check_inside(self.photo)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class PhotoOutcome:
     """What became of a photo."""
 
@@ -222,7 +222,7 @@ class PhotoOutcome:
             check_inside(self.file)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ReleasedPhoto:
     """The private way from a photo to its file in the release."""
 

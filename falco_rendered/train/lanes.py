@@ -12,8 +12,9 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
+from falco_core.bundles.bundle import load_bundle
 from falco_core.bundles.catalogue import bundle_folder
-from falco_core.bundles.save import save_network
+from falco_core.bundles.save import add_start, save_network
 from falco_core.networks.arcface import Recogniser
 from falco_core.networks.e4e import Encoder
 from falco_core.networks.farl import Farl
@@ -33,15 +34,17 @@ from falco_rendered.train.recogniser import (
     train_heldout,
     train_recogniser,
 )
+from falco_rendered.train.start import STEPS_FROM_START, train_start
 
-RECIPES = ("generator", "heldout", "farl", "probe", "recogniser", "encoder")
+RECIPES = ("generator", "heldout", "farl", "probe", "recogniser", "encoder", "start")
 
 
 @dataclass(frozen=True)
 class Budget:
     """What `all` may take: minutes per recipe, which recipes run side by side, where, in how large batches.
 
-    Lanes run at the same time, the recipes of a lane one after the other; the encoder follows when all are done.
+    Lanes run at the same time, the recipes of a lane one after the other; the encoder follows when all are done, and
+    the start when the bundle is written.
     """
 
     device: str
@@ -55,12 +58,28 @@ class Budget:
 BUDGETS = {
     "cpu": Budget(
         device="cpu",
-        minutes={"generator": 100, "heldout": 22, "farl": 36, "probe": 12, "recogniser": 26, "encoder": 75},
+        minutes={
+            "generator": 100,
+            "heldout": 22,
+            "farl": 36,
+            "probe": 12,
+            "recogniser": 26,
+            "encoder": 75,
+            "start": 40,
+        },
         lanes=(("generator",), ("recogniser", "farl", "heldout", "probe")),
     ),
     "gpu": Budget(
         device="cuda",
-        minutes={"generator": 14, "heldout": 2.5, "farl": 3.5, "probe": 1.5, "recogniser": 2.5, "encoder": 4},
+        minutes={
+            "generator": 14,
+            "heldout": 2.5,
+            "farl": 3.5,
+            "probe": 1.5,
+            "recogniser": 2.5,
+            "encoder": 4,
+            "start": 3,
+        },
         lanes=(("recogniser", "farl", "heldout", "probe", "generator"),),
         larger_batches=8,
     ),
@@ -75,7 +94,7 @@ BUDGETS = {
 see that everything runs, for a bundle that is good for nothing.
 """
 NAMES = ("renders", *RECIPES, "calibrate", "all")
-VERSION = "2.1"
+VERSION = "2.2"
 _RENDERED: tuple[RenderSet, ...] = (sets.TEST_PEOPLE, sets.RECOGNISER_PEOPLE, sets.HELDOUT_PEOPLE, sets.PORTRAITS)
 
 Network = TypeVar("Network", bound=nn.Module)
@@ -113,6 +132,8 @@ def run(name: str, job: Job, *, minutes: float | None = None, out: Path | None =
         _render_all(job)
     elif name == "calibrate":
         _calibrate(job, out or bundle_folder("mini"))
+    elif name == "start":
+        _start(job, job.terms.minutes[name] if minutes is None else minutes, out or bundle_folder("mini"))
     else:
         network = _train(name, job, job.terms.minutes[name] if minutes is None else minutes)
         save_network(network, job.weights(name), half=False)
@@ -120,14 +141,17 @@ def run(name: str, job: Job, *, minutes: float | None = None, out: Path | None =
 
 def _run_all(job: Job, *, minutes: float | None, out: Path | None) -> None:
     longest = max(sum(job.terms.minutes[name] for name in lane) for lane in job.terms.lanes)
-    scale = 1.0 if minutes is None else minutes / (longest + job.terms.minutes["encoder"])
+    last = job.terms.minutes["encoder"] + job.terms.minutes["start"]
+    scale = 1.0 if minutes is None else minutes / (longest + last)
     _render_all(job)
     with ThreadPoolExecutor(len(job.terms.lanes)) as pool:
         threads = max(job.threads // len(job.terms.lanes), 1)
         for lane in [pool.submit(_run_lane, lane, job, scale, threads) for lane in job.terms.lanes]:
             lane.result()
     _run_lane(("encoder",), job, scale, job.threads)
-    _calibrate(job, out or bundle_folder("mini"))
+    folder = out or bundle_folder("mini")
+    _calibrate(job, folder)
+    _start(job, job.terms.minutes["start"] * scale, folder)
 
 
 def _run_lane(names: Sequence[str], job: Job, scale: float, threads: int) -> None:
@@ -187,6 +211,12 @@ def _calibrate(job: Job, out: Path) -> None:
     )
     portraits, test = job.open(sets.PORTRAITS).on("cpu"), job.open(sets.TEST_PEOPLE).on("cpu")
     print(calibrate(networks, portraits, test, out, version=VERSION), flush=True)
+
+
+def _start(job: Job, minutes: float, folder: Path) -> None:
+    bundle = load_bundle(folder, device=job.terms.device)
+    start = train_start(bundle, job.work, minutes=minutes, batch=8 * job.terms.larger_batches)
+    add_start(folder, start, steps=STEPS_FROM_START, version=VERSION)
 
 
 def _trained_generator(job: Job) -> Generator:
