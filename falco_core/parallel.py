@@ -6,11 +6,12 @@ out is the same on any number of cores, and no thread waits for another one in a
 """
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
-from threading import Lock
+from dataclasses import dataclass, field
+from threading import Lock, get_ident
 from typing import TypeVar
 
 import cv2
@@ -24,10 +25,13 @@ Result = TypeVar("Result")
 
 @dataclass
 class _Users:
-    """How many need one thread now, and what torch and OpenCV had before the first of them."""
+    """Which threads need one thread now, how deep, and what torch and OpenCV had before the first of them; alone: one
+    piece of work has the machine for itself.
+    """
 
-    count: int = 0
+    depth: Counter[int] = field(default_factory=Counter)
     before: tuple[int, int] = (1, 1)
+    alone: bool = False
 
 
 _USERS, _LOCK = _Users(), Lock()
@@ -36,11 +40,12 @@ _USERS, _LOCK = _Users(), Lock()
 @contextmanager
 def one_thread() -> Iterator[None]:
     """Let torch and OpenCV compute with one thread, here and in `side_by_side`, as long as anybody needs that."""
+    own = get_ident()
     with _LOCK:
-        if not _USERS.count:
+        if not _USERS.depth:
             _USERS.before = torch.get_num_threads(), cv2.getNumThreads()
             keep_freed_blocks()
-        _USERS.count += 1
+        _USERS.depth[own] += 1
         # Torch has a number for each thread, so each has to say it for itself.
         torch.set_num_threads(1)
         cv2.setNumThreads(1)
@@ -48,8 +53,9 @@ def one_thread() -> Iterator[None]:
         yield
     finally:
         with _LOCK:
-            _USERS.count -= 1
-            if not _USERS.count:
+            _USERS.depth[own] -= 1
+            _USERS.depth += Counter()  # without those that need it no more
+            if not _USERS.depth:
                 torch.set_num_threads(_USERS.before[0])
                 cv2.setNumThreads(_USERS.before[1])
                 give_back_freed_blocks()
@@ -64,7 +70,7 @@ def side_by_side(function: Callable[[Item], Result], items: Iterable[Item], *, m
     count = min(len(todo), cores(), most or len(todo))
     with one_thread():
         if count <= 1:
-            return [function(item) for item in todo]
+            return _one_by_one(function, todo)
         with ThreadPoolExecutor(count, initializer=torch.set_num_threads, initargs=(1,)) as pool:
             futures = [pool.submit(function, item) for item in todo]
             try:
@@ -72,6 +78,30 @@ def side_by_side(function: Callable[[Item], Result], items: Iterable[Item], *, m
             except BaseException:
                 pool.shutdown(cancel_futures=True)
                 raise
+
+
+@contextmanager
+def all_threads() -> Iterator[None]:
+    """Let torch use every core if the piece of work at hand is the only one: for arithmetic whose results are known not
+    to depend on their number.
+    """
+    if not _USERS.alone:
+        yield
+        return
+    torch.set_num_threads(cores())
+    try:
+        yield
+    finally:
+        torch.set_num_threads(1)
+
+
+def _one_by_one(function: Callable[[Item], Result], items: list[Item]) -> list[Result]:
+    # Torch's number of threads is partly one for the process: nobody else may be at work.
+    _USERS.alone = set(_USERS.depth) == {get_ident()}
+    try:
+        return [function(item) for item in items]
+    finally:
+        _USERS.alone = False
 
 
 def cores() -> int:

@@ -1,7 +1,8 @@
 """A styled layer of one image whose style stays: nothing but its input may ask for a gradient.
 
 Autograd would keep what goes into every operation, hundreds of megabytes for a large image. Here a byte per value is
-kept, and the way back is made of ordinary convolutions.
+kept, and the way back is made of ordinary convolutions. Those of large images come out the same to the bit with any
+number of threads (tests/falco_core/networks/test_still.py), so a face that is computed alone has all of them.
 """
 
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.nn import functional
+
+from falco_core.parallel import all_threads
 
 SLOPE = 0.2
 """Of the leaky ReLU."""
@@ -25,20 +28,22 @@ def still_layer(x: Tensor, weight: Tensor, fir: Tensor | None, noise: Tensor, bi
 class _StillLayer(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, fir: Tensor | None, noise: Tensor, bias: Tensor) -> Tensor:
-        y = convolved(x, weight, fir)
-        y += noise
-        y += bias
-        ctx.save_for_backward(weight, fir, y > 0)
-        return functional.leaky_relu_(y, SLOPE)
+        with all_threads():
+            y = convolved(x, weight, fir)
+            y += noise
+            y += bias
+            ctx.save_for_backward(weight, fir, y > 0)
+            return functional.leaky_relu_(y, SLOPE)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         weight, fir, positive = ctx.saved_tensors
-        gradient = torch.where(positive, gradients[0], gradients[0] * SLOPE)
-        if fir is None:
-            back = functional.conv2d(gradient, weight.flip(2, 3).transpose(0, 1), padding=1)
-        else:
-            back = functional.conv2d(depthwise(gradient, fir, padding=2), weight.transpose(0, 1), stride=2)
+        with all_threads():
+            gradient = torch.where(positive, gradients[0], gradients[0] * SLOPE)
+            if fir is None:
+                back = functional.conv2d(gradient, weight.flip(2, 3).transpose(0, 1), padding=1)
+            else:
+                back = functional.conv2d(depthwise(gradient, fir, padding=2), weight.transpose(0, 1), stride=2)
         return back, None, None, None, None
 
 

@@ -4,7 +4,7 @@ import time
 import pytest
 import torch
 
-from falco_core.parallel import cores, one_thread, side_by_side
+from falco_core.parallel import all_threads, cores, one_thread, side_by_side
 
 
 @pytest.fixture(autouse=True)
@@ -87,3 +87,21 @@ def test_a_number_of_threads_that_is_none_is_not_listened_to(monkeypatch: pytest
     for value in ("0", "", "many"):
         monkeypatch.setenv("OMP_NUM_THREADS", value)
         assert cores() >= 1
+
+
+def test_only_who_is_alone_gets_all_threads() -> None:
+    def threads(_: int) -> int:
+        with all_threads():
+            return torch.get_num_threads()
+
+    assert side_by_side(threads, [0]) == [4]
+    assert side_by_side(threads, [0, 1], most=1) == [4, 4]
+    assert side_by_side(threads, range(3)) == [1, 1, 1]
+    with one_thread():
+        assert side_by_side(threads, [0]) == [4]
+    found: list[list[int]] = []
+    with one_thread():
+        other = threading.Thread(target=lambda: found.append(side_by_side(threads, [0])))
+        other.start()
+        other.join()
+    assert found == [[1]], "somebody else may be at work"
