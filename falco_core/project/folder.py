@@ -123,7 +123,7 @@ class Project:
 def network_pin(spec: BundleSpec, stage: Stage) -> str:
     """Digest over the bundle's resolution and layer split and the configuration and weights `stage` uses."""
     parts = [f"{spec.resolution} {spec.optimize_layers} {spec.learning_rate} {spec.thresholds}"]
-    parts += [] if spec.step_rule is None else [spec.step_rule.model_dump_json()]
+    parts += [] if spec.step_rule is None else [spec.step_rule.model_dump_json(exclude_none=True)]
     present = spec.networks.present()
     parts += [
         f"{name} {present[name].model_dump_json(exclude={'source'})}" for name in stage.networks if name in present
