@@ -1,7 +1,7 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 
-.PHONY: demo test test-slow setup lock bundle clean
+.PHONY: demo test test-slow bench setup lock bundle clean
 
 setup: .venv/installed
 
@@ -24,6 +24,11 @@ test: setup
 
 test-slow: setup
 	$(BIN)/pytest $(WORKERS) -m slow
+
+# The solver against the released code's loop: about fifteen minutes, on a machine that does nothing else meanwhile.
+bench: setup
+	$(BIN)/python -m benchmarks.solver --json benchmarks/solver.json
+	$(BIN)/python -m benchmarks.full_size --json benchmarks/full_size.json
 
 # Tests side by side; a file's stay together. make test WORKERS= runs one after the other.
 WORKERS ?= -n 2 --dist loadfile

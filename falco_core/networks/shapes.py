@@ -13,7 +13,7 @@ import psutil
 import torch
 from torch import Tensor
 
-from falco_core.parallel import side_by_side
+from falco_core.parallel import cores, side_by_side
 
 Result = TypeVar("Result")
 
@@ -32,12 +32,31 @@ def batch_shape(resolution: int, device: torch.device) -> int:
 def in_shape(count: int, resolution: int, device: torch.device, work: Callable[[Tensor, int], Result]) -> list[Result]:
     """What `work` makes of rows 0..count - 1, batch by batch: it gets indices [size], those of the last batch filled up
     with the last row, and how many of them count.
+
+    Where memory does not suffice, all is done again: on a CPU with half as many batches at a time, on a GPU with those
+    of half the size, another shape, whose last bits may differ. Raises MemoryError where one face is too much.
     """
     size = batch_shape(resolution, device)
-    shaped = [
+    room = psutil.virtual_memory().available // (size * resolution**2 * BYTES_PER_PIXEL)
+    most = max(1, min(cores(), room)) if device.type == "cpu" else 1
+    while True:
+        try:
+            return side_by_side(lambda batch: work(*batch), _filled(count, size, device), most=most)
+        except (RuntimeError, MemoryError) as error:
+            if not _wants_memory(error):
+                raise
+        if (most, size) == (1, 1) or (most == 1 and device.type == "cpu"):
+            raise MemoryError(f"too little memory for one batch of {size} faces of {resolution} px")
+        most, size = (most // 2, size) if device.type == "cpu" else (1, size // 2)
+
+
+def _filled(count: int, size: int, device: torch.device) -> list[tuple[Tensor, int]]:
+    return [
         (torch.arange(start, start + size).clamp(max=count - 1).to(device), min(size, count - start))
         for start in range(0, count, size)
     ]
-    room = psutil.virtual_memory().available // (size * resolution**2 * BYTES_PER_PIXEL)
-    most = 1 if device.type != "cpu" else max(1, room)
-    return side_by_side(lambda batch: work(*batch), shaped, most=most)
+
+
+def _wants_memory(error: Exception) -> bool:
+    """Whether an allocation failed: on a CPU torch has no error of its own for that."""
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)
