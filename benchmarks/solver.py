@@ -110,7 +110,7 @@ def objective_of(bundle: Bundle, params: AnonymizeParams, problem: Problem, code
     found = []
     for row in range(len(codes)):
         face = problem.rows(torch.tensor([row]))
-        images = bundle.generator.synthesize(codes[row : row + 1])
+        images = bundle.generator.draw(codes[row : row + 1])
         seen = images if face.masks is None else face.crops + face.masks * (images - face.crops)
         identity = identity_obfuscation_loss(
             generated=bundle.recogniser(seen), original=bundle.recogniser(face.crops), margin=params.margin

@@ -46,7 +46,7 @@ class Faces:
 
 @dataclass
 class Solved:
-    """What became of a face: its attempts, and the last one's code [L, D] and crop uint8 [R, R, 3].
+    """What became of a face: its attempts, and the last one's code [L, D] (in S: [S]) and crop uint8 [R, R, 3].
 
     seen: what the judges of its gate see of it (last: in its original crop, drawn: alone), once an attempt is good.
     """
@@ -78,9 +78,7 @@ def anonymize(
     solver_of: the solver for a rung; gates: per face, the judges that must not recognise the composite.
     """
     size = faces.crops.shape[1]
-    solved = [
-        Solved(np.zeros(faces.codes.shape[1:], np.float32), np.zeros((size, size, 3), np.uint8)) for _ in faces.crops
-    ]
+    solved = [Solved(np.zeros(0, np.float32), np.zeros((size, size, 3), np.uint8)) for _ in faces.crops]
     judge = _Judging(faces, gates, plausibility, plan.min_quality)
     for number in range(plan.attempts):
         todo = [row for row, face in enumerate(solved) if not face.attempts or face.cause is not None]

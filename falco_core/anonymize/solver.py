@@ -9,11 +9,12 @@ from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler, MultiStepLR
 
-from falco_core.anonymize.latent import mix_codes
 from falco_core.anonymize.losses import attribute_preservation_loss, cosine, identity_obfuscation_loss
+from falco_core.anonymize.spaces import Space, moving
 from falco_core.bundles.bundle import Bundle
 from falco_core.networks.resize import resize
 from falco_core.networks.shapes import in_shape
+from falco_core.networks.stylegan2 import StyleCode
 from falco_core.project.params import AnonymizeParams, SolverParams
 from falco_core.reasons import Cause
 
@@ -59,8 +60,8 @@ class Problem:
 class Outcome:
     """What became of each face of a batch.
 
-    codes: [N, L, D]; images: [N, 3, R, R] in [-1, 1]; the others [N]. A face whose `causes` entry is not None was
-    not anonymized and must not be used.
+    codes: [N, L, D] of W+, or [N, S] of S; images: [N, 3, R, R] in [-1, 1]; the others [N]. A face whose `causes` entry
+    is not None was not anonymized and must not be used.
     """
 
     codes: Tensor
@@ -122,8 +123,9 @@ class Solver:
         fits = (self._first, self._last) == bundle.spec.optimize_layers
         self._start = bundle.start if self._rule is not None and fits else None
         self._steps = params.steps or PUBLISHED_STEPS
+        self._space: Space = params.space or "w+"
         if self._rule is not None:
-            self._steps = self._rule.steps
+            self._steps, self._space = self._rule.steps, params.space or self._rule.space
             if self._start is not None and self._rule.steps_from_start is not None:
                 self._steps = self._rule.steps_from_start
 
@@ -140,23 +142,28 @@ class Solver:
     def _solve_batch(self, problem: Problem, count: int, progress: Progress | None) -> Outcome:
         """Of a batch whose first `count` faces are asked for."""
         measure = self._measurement(problem)
-        middle = self._started(problem).requires_grad_(True)
-        optimizer, schedule = self._stepping(middle)
+        faces = moving(
+            self._space,
+            self._bundle.generator,
+            real=problem.real,
+            middle=self._started(problem),
+            first=self._first,
+        )
+        optimizer, schedule = self._stepping(faces.variable)
         first_seen = torch.zeros(0)
         for step in range(self._steps):
-            with torch.autocast(middle.device.type, torch.bfloat16, enabled=self._low_precision):
-                measured = measure(middle)
+            with torch.autocast(faces.variable.device.type, torch.bfloat16, enabled=self._low_precision):
+                measured = measure(faces.styles())
             first_seen = measured.cosine.detach() if step == 0 else first_seen
             total = self._params.lambda_id * measured.identity + self._params.lambda_attr * measured.attribute
-            (middle.grad,) = torch.autograd.grad(total.sum(), [middle])
+            (faces.variable.grad,) = torch.autograd.grad(total.sum(), [faces.variable])
             optimizer.step()
             schedule.step()
             if progress:
                 parts = (measured.identity, measured.attribute, total)
                 progress(step + 1, Losses(*(part[:count].detach() for part in parts)))
         with torch.no_grad():
-            end = measure(middle)
-            codes = mix_codes(real=problem.real, middle=middle, first=self._first)
+            end, codes = measure(faces.styles()), faces.codes()
         judged = zip(codes[:count], end.images[:count], end.cosine[:count], strict=True)
         return Outcome(
             codes=codes[:count],
@@ -178,27 +185,25 @@ class Solver:
         started: Tensor = self._start(real=problem.real, fake=fake, identity=identity, margin=self._params.margin)
         return started
 
-    def _stepping(self, middle: Tensor) -> tuple[Optimizer, LRScheduler]:
-        """How `middle` moves, and how fast from step to step."""
+    def _stepping(self, variable: Tensor) -> tuple[Optimizer, LRScheduler]:
+        """How `variable` moves, and how fast from step to step."""
         if (rule := self._rule) is not None:
             rate = self._params.learning_rate or rule.learning_rate
-            own = torch.optim.NAdam([middle], lr=rate, betas=rule.betas)
+            own = torch.optim.NAdam([variable], lr=rate, betas=rule.betas)
             return own, LambdaLR(own, lambda step: 0.5 + 0.5 * math.cos(math.pi * step / self._steps))
         default = RELEASED_LEARNING_RATE if self._released else self._bundle.spec.learning_rate
-        published = torch.optim.Adam([middle], lr=self._params.learning_rate or default)
+        published = torch.optim.Adam([variable], lr=self._params.learning_rate or default)
         milestones = [int(share * self._steps) for share in DECAY_AT]
         return published, MultiStepLR(published, milestones, gamma=DECAY)
 
-    def _measurement(self, problem: Problem) -> Callable[[Tensor], Measured]:
+    def _measurement(self, problem: Problem) -> Callable[[StyleCode], Measured]:
         bundle, margin = self._bundle, self._params.margin
         with torch.no_grad():
             crops = (problem.crops + 1.0) / 2.0 if self._released else problem.crops
-            kept = bundle.generator.styles(problem.real)
             identity = bundle.recogniser(crops)
             tokens = self._tokens(crops)
 
-        def measure(middle: Tensor) -> Measured:
-            styles = bundle.generator.moved(kept, middle, self._first)
+        def measure(styles: StyleCode) -> Measured:
             images = bundle.generator.synthesize_styles(styles).float()
             seen = images if problem.masks is None else crops + problem.masks * (images - crops)
             generated = bundle.recogniser(seen).float()

@@ -92,6 +92,7 @@ class StepRule(_Record):
     the published schedule in fewer steps (docs/performance.md).
     """
 
+    space: Literal["w+", "s"] = "w+"
     steps: int = Field(ge=1, le=10_000)
     learning_rate: float = Field(gt=0, le=1)
     betas: tuple[float, float] = (0.9, 0.999)

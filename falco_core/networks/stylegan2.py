@@ -4,6 +4,7 @@ Shape letters: N images, C channels, H and W pixels, L layers, D width of W.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -139,6 +140,21 @@ class StyleCode:
     layers: tuple[Tensor, ...]
     to_rgb: tuple[Tensor, ...]
 
+    def taken(self, first: int, last: int) -> list[Tensor]:
+        """The styles that are made of W+ layers [first, last)."""
+        return [*self.layers[first:last], *self.to_rgb[first // 2 : last // 2]]
+
+    def replaced(self, first: int, last: int, parts: Sequence[Tensor]) -> "StyleCode":
+        """The same with others in the place of those that `taken` gives."""
+        layers, to_rgb = list(self.layers), list(self.to_rgb)
+        count = len(layers[first:last])
+        layers[first:last], to_rgb[first // 2 : last // 2] = parts[:count], parts[count:]
+        return StyleCode(tuple(layers), tuple(to_rgb))
+
+    def flat(self) -> Tensor:
+        """All styles, one after the other [N, S]."""
+        return torch.cat([*self.layers, *self.to_rgb], dim=1)
+
 
 class Generator(nn.Module):
     """z -> w -> W+ code -> style code -> image; every one of these spaces can be the start."""
@@ -199,6 +215,14 @@ class Generator(nn.Module):
             if number % 2 == 1:
                 to_rgb[number // 2] = _style(self.to_rgb[number // 2], w)
         return StyleCode(tuple(layers), tuple(to_rgb))
+
+    def draw(self, codes: Tensor) -> Tensor:
+        """W+ codes [N, L, D] or flat style codes [N, S] -> images [N, 3, R, R]."""
+        if codes.ndim == 3:
+            return self.synthesize(codes)
+        sizes = [layer.conv.style.weight.shape[0] for layer in (*self.layers, *self.to_rgb)]
+        parts = codes.split(sizes, dim=1)
+        return self.synthesize_styles(StyleCode(parts[: len(self.layers)], parts[len(self.layers) :]))
 
     def synthesize(self, codes: Tensor, *, resolution: int | None = None) -> Tensor:
         """W+ codes [N, L, D] -> images [N, 3, R, R], about [-1, 1] but not clamped.

@@ -84,6 +84,8 @@ class AnonymizeParams(Section):
     """How many fakes are tried for a face that the gate still recognises (each harder) or that looks broken."""
     steps: int | None = Field(None, ge=1, le=10_000)
     """null: the bundle's own step rule; a number: so many steps of the published schedule (FALCO: 50)."""
+    space: Literal["w+", "s"] | None = None
+    """What moves: middle layers of W+ (as published) or the styles made of them; null: as the step rule says."""
     learning_rate: Annotated[float, Field(gt=0.0, le=1.0)] | None = None
     """Of Adam; null: the bundle's."""
     lambda_id: Annotated[float, Field(ge=0.0)] = 10.0

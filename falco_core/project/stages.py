@@ -100,6 +100,7 @@ _MAKING: tuple[Stage, ...] = (
             "anonymize.lambda_attr",
             "solver.reproduce_released_code",
             "solver.precision",
+            "anonymize.space",
             # A face that came out implausible is tried again here, where other fakes are at hand.
             "compose.min_quality",
             *_JUDGING,

@@ -135,7 +135,7 @@ class Anonymized:
     and alone (drawn); empty where it has none.
     """
     arrays: Arrays = field(default_factory=dict)
-    """codes [L, D]."""
+    """codes [L, D] of W+, or [S] where styles were optimized (`Generator.draw` draws both)."""
 
     @property
     def cause(self) -> Cause | None:

@@ -43,6 +43,7 @@ EXPECTED: dict[str, tuple[Any, set[str]]] = {
     "anonymize.batch_size": (3, set()),
     "solver.reproduce_released_code": (True, DRAWN),
     "solver.precision": ("bfloat16", DRAWN),
+    "anonymize.space": ("w+", DRAWN),
     "compose.otherwise": ("solid", LOOKED_AT),
     "compose.suspicion": (0.5, LOOKED_AT),
     "compose.min_quality": (0.2, DRAWN),
