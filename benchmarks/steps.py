@@ -26,7 +26,9 @@ from falco_core.project.params import AnonymizeParams
 RULES: tuple[tuple[Space, bool, int, float, tuple[float, float]], ...] = (
     ("w+", False, 16, 0.35, (0.7, 0.9)),
     ("w+", False, 12, 0.4, (0.7, 0.9)),
+    ("w+", False, 18, 0.4, (0.7, 0.9)),
     ("w+", True, 12, 0.35, (0.7, 0.9)),
+    ("w+", True, 12, 0.4, (0.7, 0.9)),
     ("s", False, 16, 0.2, (0.7, 0.9)),
     ("s", False, 11, 0.25, (0.7, 0.9)),
     ("s", False, 10, 0.25, (0.7, 0.9)),

@@ -1,8 +1,8 @@
 """In which latent space middle layers move: W+, as published, or S, the styles that each convolution makes of it.
 
 In S a layer's convolutions and its part of the picture move on their own, along axes that are those of the picture's
-features (StyleSpace, Wu et al., CVPR 2021): with mini the objective gets as far in half the steps, and further in the
-end (docs/performance.md).
+features (StyleSpace, Wu et al., CVPR 2021): with mini the objective gets as far in two thirds of the steps, and further
+in the end (docs/performance.md).
 """
 
 from typing import Literal, Protocol
