@@ -19,7 +19,9 @@ def bundle(tiny_bundle_folder: Path) -> Bundle:
 
 @pytest.mark.parametrize("space", SPACES)
 @pytest.mark.parametrize(("first", "last"), [(3, 6), (0, 8), (2, 3), (7, 8)])
-def test_both_spaces_start_at_the_picture_of_the_mixed_code(bundle: Bundle, space: Space, first: int, last: int) -> None:
+def test_both_spaces_start_at_the_picture_of_the_mixed_code(
+    bundle: Bundle, space: Space, first: int, last: int
+) -> None:
     given, generator = problem(bundle, 2), bundle.generator
     mixed = given.real.clone()
     mixed[:, first:last] = given.fake[:, first:last]
