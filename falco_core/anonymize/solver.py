@@ -141,12 +141,15 @@ class Solver:
 
     def _solve_batch(self, problem: Problem, count: int, progress: Progress | None) -> Outcome:
         """Of a batch whose first `count` faces are asked for."""
-        measure = self._measurement(problem)
+        with torch.no_grad():
+            crops = (problem.crops + 1.0) / 2.0 if self._released else problem.crops
+            identity = self._bundle.recogniser(crops)
+        measure = self._measurement(problem, crops, identity)
         faces = moving(
             self._space,
             self._bundle.generator,
             real=problem.real,
-            middle=self._started(problem),
+            middle=self._started(problem, identity),
             first=self._first,
         )
         optimizer, schedule = self._stepping(faces.variable)
@@ -176,12 +179,11 @@ class Solver:
         )
 
     @torch.no_grad()
-    def _started(self, problem: Problem) -> Tensor:
-        """Where the middle layers start [N, M, D]."""
+    def _started(self, problem: Problem, identity: Tensor) -> Tensor:
+        """Where the middle layers start [N, M, D]; identity: the originals' [N, E]."""
         fake = problem.fake[:, self._first : self._last].clone()
         if self._start is None:
             return fake
-        identity = self._bundle.recogniser(problem.crops)
         started: Tensor = self._start(real=problem.real, fake=fake, identity=identity, margin=self._params.margin)
         return started
 
@@ -196,11 +198,9 @@ class Solver:
         milestones = [int(share * self._steps) for share in DECAY_AT]
         return published, MultiStepLR(published, milestones, gamma=DECAY)
 
-    def _measurement(self, problem: Problem) -> Callable[[StyleCode], Measured]:
+    def _measurement(self, problem: Problem, crops: Tensor, identity: Tensor) -> Callable[[StyleCode], Measured]:
         bundle, margin = self._bundle, self._params.margin
         with torch.no_grad():
-            crops = (problem.crops + 1.0) / 2.0 if self._released else problem.crops
-            identity = bundle.recogniser(crops)
             tokens = self._tokens(crops)
 
         def measure(styles: StyleCode) -> Measured:
