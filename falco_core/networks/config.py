@@ -127,5 +127,5 @@ class StartConfig(NetworkConfig):
     w_dim: Width
     identity: int = Field(ge=2, le=8192)
     """Of the recogniser's embedding."""
-    hidden: Width = 512
-    blocks: Depth = 3
+    hidden: Width = 160
+    blocks: Depth = 2

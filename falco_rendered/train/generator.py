@@ -55,19 +55,9 @@ def train_generator(
     """Train for `minutes` and return the averaged generator."""
     torch.manual_seed(1)
     device = portraits.device
-    generator: Generator = Generator(config or generator_config())
-    # The targets have no noise, so the noise inputs stay as they start: off.
-    for layer in generator.layers:
-        layer.noise_strength.requires_grad_(False)
-    write_mapping(generator)
-    generator.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    generator.mapping.requires_grad_(False)
-    hold_bands(generator)
+    generator = _untrained(config or generator_config(), device)
     average = MovingAverage(generator, _twin(generator), decay=0.998)
-    styles = [style.weight for _, style in enumerate_styles(generator)]
-    others = [p for p in generator.parameters() if p.requires_grad and all(p is not style for style in styles)]
-    groups: list[dict[str, Any]] = [{"params": others}, {"params": styles, "speed": STYLE_SPEED}]
-    optimizer = torch.optim.Adam(groups, betas=(0.5, 0.99))
+    optimizer = _optimizer(generator)
     critic = Critic(device, learning_rate=CRITIC_LEARNING_RATE)
     parts = {"generator": generator, "average": average, "optimizer": optimizer}
     parts |= {"critic": critic.network, "critic_optimizer": critic.optimizer}
@@ -95,6 +85,25 @@ def train_generator(
     finished = average.average
     _write_sheet(finished, test, work / "generator.png")
     return finished.eval()
+
+
+def _untrained(config: GeneratorConfig, device: torch.device) -> Generator:
+    generator = Generator(config)
+    # The targets have no noise, so the noise inputs stay as they start: off.
+    for layer in generator.layers:
+        layer.noise_strength.requires_grad_(False)
+    write_mapping(generator)
+    generator.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    generator.mapping.requires_grad_(False)
+    hold_bands(generator)
+    return generator
+
+
+def _optimizer(generator: Generator) -> torch.optim.Optimizer:
+    styles = [style.weight for _, style in enumerate_styles(generator)]
+    others = [p for p in generator.parameters() if p.requires_grad and all(p is not style for style in styles)]
+    groups: list[dict[str, Any]] = [{"params": others}, {"params": styles, "speed": STYLE_SPEED}]
+    return torch.optim.Adam(groups, betas=(0.5, 0.99))
 
 
 def picture_size(generator: Generator, share: float) -> int:

@@ -157,8 +157,9 @@ def worker(of: Server) -> Iterator["subprocess.Popen[bytes]"]:
         yield process
     finally:
         process.send_signal(signal.SIGTERM)
+        # One that has run something says that it stopped, and stays (Prefect 3.8.8).
         try:
-            process.wait(30)
+            process.wait(5)
         except subprocess.TimeoutExpired:
             process.kill()
 
