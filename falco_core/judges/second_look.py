@@ -38,6 +38,8 @@ ONE_COLOUR = 3
 """Grey levels between the 5th and the 95th percentile of what counts as one colour: JPEG at quality 95 adds 1 or 2."""
 KNOWN = 0.5
 """Overlap (intersection over union) from which a suspect is a face that was drawn for."""
+OURS = 3
+"""Landmarks that must have been drawn over, of five, where what looks like a face may be one of the new ones."""
 CLOSE = 256
 """Pixels: side of the crop in which a face is turned and made grey before it is looked at again."""
 PATCH = 128
@@ -122,8 +124,35 @@ class SecondLook:
         troubles = tuple(
             self._trouble(place, check, shown, found) for place, check in zip(drawing.places, checks, strict=True)
         )
-        missed = [face for face in (*suspects, *found) if _survives(face, original, shown, drawing)]
-        return Findings(checks, troubles, tuple(missed))
+        left = [face for face in suspects if _survives(face, original, shown, drawing)]
+        new = [face for face in found if _survives(face, original, shown, drawing)]
+        known = np.stack([*(face.box for face in suspects), *(place.box for place in drawing.places)])
+        return Findings(checks, troubles, (*left, *self._not_ours(new, shown, drawing.drawn, known)))
+
+    def _not_ours(
+        self, faces: Sequence[FoundFace], shown: np.ndarray, drawn: np.ndarray, known: np.ndarray
+    ) -> list[FoundFace]:
+        """Those of the faces seen in the finished file that are more than what was drawn.
+
+        A finder this suspicious sees some new faces a second time, badly: too large, upside down. One is no leftover if
+        it is none of the original's faces (`known`, boxes [K, 4]), most of its landmarks were drawn over (whether that
+        has changed is asked of its place), and nothing is seen there any more where one colour takes the place of all
+        that was drawn.
+        """
+        ours = [
+            not (overlaps(face.box, known)[0] >= KNOWN).any() and _landmarks_drawn(face, drawn) >= OURS
+            for face in faces
+        ]
+        if not any(ours):
+            return list(faces)
+        blank = shown.copy()
+        blank[drawn] = np.median(shown[drawn], axis=0)
+        still = self.suspects(blank)
+        return [
+            face
+            for face, one_of_ours in zip(faces, ours, strict=True)
+            if not one_of_ours or any(_middle_in(other, face.box) for other in still)
+        ]
 
     def _check(self, original: np.ndarray, shown: np.ndarray, place: Place, found: Sequence[FoundFace]) -> FaceCheck:
         size = self._bundle.spec.resolution
@@ -197,6 +226,21 @@ def _survives(face: FoundFace, original: np.ndarray, shown: np.ndarray, drawing:
     quad = crop_quad(sound_landmarks(face))
     before, after = (extract_crop(pixels, quad, PATCH) for pixels in (original, shown))
     return not pixel_likeness(before, after) < LIKENESS_LIMIT
+
+
+def _landmarks_drawn(face: FoundFace, drawn: np.ndarray) -> int:
+    """How many of a face's landmarks were drawn over; those outside of the photo were not."""
+    points = face.landmarks[np.isfinite(face.landmarks).all(axis=1)]
+    columns, rows = np.floor(points).astype(int).T
+    height, width = drawn.shape
+    inside = (columns >= 0) & (columns < width) & (rows >= 0) & (rows < height)
+    return int(drawn[rows[inside], columns[inside]].sum())
+
+
+def _middle_in(face: FoundFace, box: np.ndarray) -> bool:
+    """Whether the middle of a found face lies in a box [4]."""
+    middle = face.box.reshape(2, 2).mean(axis=0)
+    return bool((middle >= box[:2]).all() and (middle <= box[2:]).all())
 
 
 def _covered(box: np.ndarray, drawn: np.ndarray) -> float:

@@ -109,7 +109,7 @@ _MAKING: tuple[Stage, ...] = (
     ),
     Stage(
         name="compose",
-        version=7,
+        version=8,
         reads=(PHOTOS, PHOTO_FILES, FACES, INVERSIONS, ANONYMIZED),
         writes=(COMPOSED,),
         params=(*_FINDING, "compose.otherwise", "compose.suspicion", "release.mark", *_JUDGING),

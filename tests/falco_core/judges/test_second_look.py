@@ -1,6 +1,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -27,6 +28,16 @@ class FixedFinder:
 
     def find(self, pixels: np.ndarray) -> list[FoundFace]:
         return self.faces
+
+
+class SeesOurs:
+    """Finds a face in the finished file, and something else once what was drawn is gone."""
+
+    def __init__(self, face: FoundFace, *otherwise: FoundFace) -> None:
+        self.face, self.otherwise = face, list(otherwise)
+
+    def find(self, pixels: np.ndarray) -> list[FoundFace]:
+        return [self.face] if np.array_equal(pixels, SHOWN) else self.otherwise
 
 
 class Says(PatchJudge):
@@ -79,12 +90,13 @@ def look(
     sees: tuple[FoundFace, ...] = (),
     suspects: tuple[FoundFace, ...] = (),
     drawn: np.ndarray = DRAWN,
+    finder: SeesOurs | None = None,
     judge: PatchJudge | None = None,
     others: tuple[PatchJudge, ...] = (),
     change: Callable[[Place], Place] = lambda place: place,
 ) -> Findings:
     judge = judge or PatchJudge()
-    asked = SecondLook(bundle, FixedFinder(*sees), gate=[judge], others=others)
+    asked = SecondLook(bundle, finder or FixedFinder(*sees), gate=[judge], others=others)
     drawing = Drawing(Photo(shown, "PNG"), tuple(map(change, places(1 + len(others)))), drawn)
     return asked.look(ORIGINAL, shown, drawing, suspects)
 
@@ -221,6 +233,43 @@ def test_half_of_a_known_face_must_be_drawn(bundle: Bundle) -> None:
     assert look(bundle, sees=(found(0),), drawn=drawn).missed == ()
     drawn[: middle + 4, :SIDE] = False
     assert len(look(bundle, sees=(found(0),), drawn=drawn).missed) == 1
+
+
+def around_first_landmarks(count: int) -> np.ndarray:
+    """What was drawn: the second face, and the places of some of the first one's landmarks."""
+    drawn = DRAWN.copy()
+    drawn[:, :SIDE] = False
+    for x, y in LANDMARKS[0][:count].astype(int):
+        drawn[y - 1 : y + 2, x - 1 : x + 2] = True
+    return drawn
+
+
+BADLY_SEEN = found(0, half=30.0)
+"""A new face that the finder sees a second time, in a box that is too large to have been drawn over."""
+
+
+def test_a_new_face_that_is_badly_seen_is_not_missed(bundle: Bundle) -> None:
+    drawn = around_first_landmarks(5)
+    assert look(bundle, drawn=drawn, sees=(BADLY_SEEN,)).missed == (BADLY_SEEN,), "the same is seen without the drawing"
+    assert look(bundle, drawn=drawn, finder=SeesOurs(BADLY_SEEN)).missed == ()
+    assert look(bundle, drawn=around_first_landmarks(3), finder=SeesOurs(BADLY_SEEN)).missed == ()
+
+
+@pytest.mark.parametrize(
+    "left",
+    [
+        {"drawn": around_first_landmarks(2)},
+        {"finder": SeesOurs(BADLY_SEEN, found(0, half=4.0))},
+        {"suspects": (found(0, half=24.0),)},
+        {"finder": SeesOurs(replace(BADLY_SEEN, landmarks=np.full((5, 2), np.nan)))},
+        {"finder": SeesOurs(replace(BADLY_SEEN, landmarks=LANDMARKS[0] - 1000.0))},
+        {"finder": SeesOurs(found(0, half=18.0)), "drawn": around_first_landmarks(5)},
+    ],
+    ids=["landmarks", "still seen", "in the original", "no landmarks", "landmarks outside", "known, not drawn"],
+)
+def test_what_may_be_more_than_a_new_face_is_missed(bundle: Bundle, left: dict[str, Any]) -> None:
+    given: dict[str, Any] = {"drawn": around_first_landmarks(5), "finder": SeesOurs(BADLY_SEEN), **left}
+    assert any(face is given["finder"].face for face in look(bundle, **given).missed)
 
 
 def test_a_judge_that_does_not_know_a_stored_face_stops_everything(bundle: Bundle) -> None:
