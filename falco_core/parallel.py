@@ -25,13 +25,14 @@ Result = TypeVar("Result")
 
 @dataclass
 class _Users:
-    """Which threads need one thread now, how deep, and what torch and OpenCV had before the first of them; alone: one
-    piece of work has the machine for itself.
+    """Which threads need one thread now, how deep, and how many torch had in each of them before, OpenCV before the
+    first; alone: the thread whose piece of work has the machine for itself.
     """
 
     depth: Counter[int] = field(default_factory=Counter)
-    before: tuple[int, int] = (1, 1)
-    alone: bool = False
+    torch_before: dict[int, int] = field(default_factory=dict)
+    cv2_before: int = 1
+    alone: int | None = None
 
 
 _USERS, _LOCK = _Users(), Lock()
@@ -43,8 +44,10 @@ def one_thread() -> Iterator[None]:
     own = get_ident()
     with _LOCK:
         if not _USERS.depth:
-            _USERS.before = torch.get_num_threads(), cv2.getNumThreads()
+            _USERS.cv2_before = cv2.getNumThreads()
             keep_freed_blocks()
+        if not _USERS.depth[own]:
+            _USERS.torch_before[own] = torch.get_num_threads()
         _USERS.depth[own] += 1
         # Torch has a number for each thread, so each has to say it for itself.
         torch.set_num_threads(1)
@@ -54,10 +57,11 @@ def one_thread() -> Iterator[None]:
     finally:
         with _LOCK:
             _USERS.depth[own] -= 1
+            if not _USERS.depth[own]:
+                torch.set_num_threads(_USERS.torch_before.pop(own))
             _USERS.depth += Counter()  # without those that need it no more
             if not _USERS.depth:
-                torch.set_num_threads(_USERS.before[0])
-                cv2.setNumThreads(_USERS.before[1])
+                cv2.setNumThreads(_USERS.cv2_before)
                 give_back_freed_blocks()
 
 
@@ -72,12 +76,8 @@ def side_by_side(function: Callable[[Item], Result], items: Iterable[Item], *, m
         if count <= 1:
             return _one_by_one(function, todo)
         with ThreadPoolExecutor(count, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-            futures = [pool.submit(function, item) for item in todo]
-            try:
-                return [future.result() for future in futures]
-            except BaseException:
-                pool.shutdown(cancel_futures=True)
-                raise
+            # `map` cancels what has not begun when one fails, and lets go of errors and of what their frames hold.
+            return list(pool.map(function, todo))
 
 
 @contextmanager
@@ -85,7 +85,7 @@ def all_threads() -> Iterator[None]:
     """Let torch use every core if the piece of work at hand is the only one: for arithmetic whose results are known not
     to depend on their number.
     """
-    if not _USERS.alone:
+    if _USERS.alone != get_ident():
         yield
         return
     torch.set_num_threads(cores())
@@ -97,11 +97,15 @@ def all_threads() -> Iterator[None]:
 
 def _one_by_one(function: Callable[[Item], Result], items: list[Item]) -> list[Result]:
     # Torch's number of threads is partly one for the process: nobody else may be at work.
-    _USERS.alone = set(_USERS.depth) == {get_ident()}
+    own = get_ident()
+    with _LOCK:
+        alone = set(_USERS.depth) == {own}
+        _USERS.alone = own if alone else _USERS.alone
     try:
         return [function(item) for item in items]
     finally:
-        _USERS.alone = False
+        if alone:
+            _USERS.alone = None
 
 
 def cores() -> int:

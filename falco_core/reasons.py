@@ -69,18 +69,25 @@ _NOT_THE_PHOTOS = frozenset(
 )
 
 
+def wants_memory(error: Exception) -> bool:
+    """Whether an allocation failed, in whatever words."""
+    said = str(error).lower()
+    return _is_memory_error(error) or (not isinstance(error, OSError) and any(words in said for words in _NO_MEMORY))
+
+
+def _is_memory_error(error: Exception) -> bool:
+    # PyTorch's own class is told by its name: this module is imported before anything heavy is.
+    return isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
+
+
 def failure_of(error: Exception) -> str:
     """What broke on one photo, in one line.
 
     Too little memory, a full disk or too many open files are no fault of the photo's and are raised again.
     """
-    # PyTorch's own class is told by its name: this module is imported before anything heavy is.
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+    if _is_memory_error(error) or (isinstance(error, OSError) and error.errno in _NOT_THE_PHOTOS):
         raise error
-    if isinstance(error, OSError) and error.errno in _NOT_THE_PHOTOS:
-        raise error
-    said = str(error).lower()
-    if not isinstance(error, OSError) and any(words in said for words in _NO_MEMORY):
+    if wants_memory(error):
         raise MemoryError(f"too little memory: {' '.join(str(error).split())[:160]}") from error
     when = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     # The time makes a second failure another one, so that whoever reads of it (and DVC) sees that it was tried again.

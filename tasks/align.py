@@ -44,7 +44,7 @@ def run(project: Project, execute: Execute) -> StageReport:
         if file.sha256:  # identical photos are one item
             planned[file.sha256[:digits]].setdefault(file.sha256, Entry(file.sha256, keys.of(file.sha256), file))
     buckets = buckets_of((file.sha256 for file in files if file.sha256), digits)
-    done = KEYED.run(project, execute, buckets, lambda bucket: planned[bucket].values(), size=BATCH)
+    done = KEYED.run(project, execute, buckets, lambda bucket: planned[bucket].values(), size=lambda: BATCH)
     check_failed_share(project, STAGE, (item.row for item in project.artifact(FACES, AlignedPhoto).all()))
     notes = (f"{len(others)} other files in the photo folder were passed over",) if others else ()
     return StageReport(STAGE.name, done.total, done.computed, notes)

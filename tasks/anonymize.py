@@ -60,8 +60,8 @@ def run(project: Project, execute: Execute) -> StageReport:
                     key = keys.of(row.crop_sha256, shares, gate, seen, item.row.fidelity, codes)
                     yield Entry(row.face, key, Face(bucket, photo.id, index, fakes, shares, gate))
 
-    size = project.batch_size(project.params.anonymize.batch_size)
-    done = KEYED.run(project, execute, faces.buckets, plan, size=size)
+    wanted = project.params.anonymize.batch_size
+    done = KEYED.run(project, execute, faces.buckets, plan, size=lambda: project.batch_size(wanted))
     failed = sum(item.row.cause is not None for item in project.artifact(ANONYMIZED, Anonymized).all())
     notes = (f"{failed} faces could not be anonymized",) if failed else ()
     people = {"unsure": "people of no clear kind"}.get(roles.people, f"{roles.people} people")

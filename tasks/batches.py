@@ -57,14 +57,14 @@ class KeyedStage:
         buckets: Sequence[str],
         plan: Callable[[str], Iterable[Entry[Any]]],
         *,
-        size: int,
+        size: Callable[[], int],
     ) -> Done:
-        """Compute what is not kept of what `plan` wants in each bucket, `size` at a time, and write the artifact."""
+        """Compute what is not kept of what `plan` wants in each bucket, `size()` at a time, and write the artifact."""
         return keep_up(
             project.kept(self.stage, self.row_class, buckets),
             buckets,
             plan,
-            lambda entries: execute(self, project, batches_of(entries, size)),
+            lambda entries: execute(self, project, batches_of(entries, size())),
             project.path(self.out),
         )
 

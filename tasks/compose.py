@@ -61,7 +61,7 @@ def run(project: Project, execute: Execute) -> StageReport:
             content = [_content(spot, seen, new) for spot in spots]
             yield Entry(photo.id, keys.of(photo.id, roles.all, content), Work(bucket, paths[photo.id], spots, roles))
 
-    done = KEYED.run(project, execute, faces.buckets, plan, size=BATCH)
+    done = KEYED.run(project, execute, faces.buckets, plan, size=lambda: BATCH)
     released = check_failed_share(
         project, STAGE, (item.row for item in project.artifact(COMPOSED, ComposedPhoto).all())
     )

@@ -51,8 +51,8 @@ def run(project: Project, execute: Execute) -> StageReport:
                 key = keys.of(face.crop_sha256, photo.id, face.landmarks, names)
                 yield Entry(face.face, key, Crop(bucket, paths[photo.id], photo.id, index, face))
 
-    size = project.batch_size(project.params.invert.batch_size)
-    done = KEYED.run(project, execute, faces.buckets, plan, size=size)
+    wanted = project.params.invert.batch_size
+    done = KEYED.run(project, execute, faces.buckets, plan, size=lambda: project.batch_size(wanted))
     low = sum(
         not item.row.fidelity >= project.params.invert.low_fidelity_below
         for item in project.artifact(INVERSIONS, Inversion).all()

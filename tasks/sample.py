@@ -29,7 +29,7 @@ def run(project: Project, execute: Execute) -> StageReport:
             yield Entry(fake_id(number), keys.of(seed), Fake(number, seed))
 
     buckets = sorted({fake_bucket(number) for number in range(0, params.count, PER_BUCKET)})
-    done = KEYED.run(project, execute, buckets, plan, size=project.batch_size(params.batch_size))
+    done = KEYED.run(project, execute, buckets, plan, size=lambda: project.batch_size(params.batch_size))
     return StageReport(STAGE.name, done.total, done.computed)
 
 

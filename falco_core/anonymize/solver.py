@@ -130,17 +130,23 @@ class Solver:
                 self._steps = self._rule.steps_from_start
 
     def solve(self, problem: Problem, *, progress: Progress | None = None) -> Outcome:
-        """Take all steps; `progress(step, losses before that step)` is told each step of each batch."""
+        """Take all steps; `progress(step, losses before that step)` is told each step of each batch, by several threads
+        where batches are side by side.
+        """
         batches = in_shape(
             len(problem.real),
             self._bundle.generator.config.resolution,
             problem.real.device,
-            lambda rows, count: self._solve_batch(problem.rows(rows), count, progress),
+            lambda rows, count: self._solve_batch(problem, rows, count, progress),
         )
         return Outcome.joined(batches)
 
-    def _solve_batch(self, problem: Problem, count: int, progress: Progress | None) -> Outcome:
-        """Of a batch whose first `count` faces are asked for."""
+    # The caller may have forbidden gradients for the thread that he is in.
+    @torch.inference_mode(False)
+    @torch.enable_grad()
+    def _solve_batch(self, whole: Problem, rows: Tensor, count: int, progress: Progress | None) -> Outcome:
+        """Of a batch of these rows, whose first `count` faces are asked for."""
+        problem = whole.rows(rows)
         with torch.no_grad():
             crops = (problem.crops + 1.0) / 2.0 if self._released else problem.crops
             identity = self._bundle.recogniser(crops)

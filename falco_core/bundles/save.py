@@ -115,16 +115,23 @@ def save_bundle(
     return spec
 
 
-def add_start(folder: Path, start: Start, *, steps: int, version: str) -> BundleSpec:
-    """Let a bundle that has a step rule begin with `start` and take `steps` from there; returns its new description."""
+def add_start(folder: Path, start: Start, *, steps: int) -> BundleSpec:
+    """Let a bundle that has a step rule begin with `start` and take `steps` from there; returns its new description.
+
+    Raises BundleError, and changes nothing, where the start does not fit the bundle.
+    """
     spec = load_spec(folder)
     if spec.step_rule is None:
         raise BundleError(f"{folder}: a start needs a bundle with a step_rule")
     path = folder / "start.safetensors"
-    entry = network_entry(start.config, path, save_network(start, path, half=True))
     document = spec.model_dump()
-    document["networks"]["start"] = entry
     document["step_rule"]["steps_from_start"] = steps
-    changed = BundleSpec.model_validate({**document, "version": version})
+    document["networks"]["start"] = network_entry(start.config, path, "0" * 64)
+    try:
+        BundleSpec.model_validate(document)
+    except ValueError as error:
+        raise BundleError(f"{folder}: {first_line(error)}") from None
+    document["networks"]["start"] = network_entry(start.config, path, save_network(start, path, half=True))
+    changed = BundleSpec.model_validate(document)
     write_spec(changed, folder)
     return changed

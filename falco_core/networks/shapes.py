@@ -9,11 +9,12 @@ filled up to that shape, and computed with one thread, others beside it (`falco_
 from collections.abc import Callable
 from typing import TypeVar
 
-import psutil
 import torch
 from torch import Tensor
 
+from falco_core.memory import available
 from falco_core.parallel import cores, side_by_side
+from falco_core.reasons import wants_memory
 
 Result = TypeVar("Result")
 
@@ -37,13 +38,13 @@ def in_shape(count: int, resolution: int, device: torch.device, work: Callable[[
     of half the size, another shape, whose last bits may differ. Raises MemoryError where one face is too much.
     """
     size = batch_shape(resolution, device)
-    room = psutil.virtual_memory().available // (size * resolution**2 * BYTES_PER_PIXEL)
+    room = available() // (size * resolution**2 * BYTES_PER_PIXEL)
     most = max(1, min(cores(), room)) if device.type == "cpu" else 1
     while True:
         try:
             return side_by_side(lambda batch: work(*batch), _filled(count, size, device), most=most)
         except (RuntimeError, MemoryError) as error:
-            if not _wants_memory(error):
+            if not wants_memory(error):
                 raise
         if (most, size) == (1, 1) or (most == 1 and device.type == "cpu"):
             raise MemoryError(f"too little memory for one batch of {size} faces of {resolution} px")
@@ -55,8 +56,3 @@ def _filled(count: int, size: int, device: torch.device) -> list[tuple[Tensor, i
         (torch.arange(start, start + size).clamp(max=count - 1).to(device), min(size, count - start))
         for start in range(0, count, size)
     ]
-
-
-def _wants_memory(error: Exception) -> bool:
-    """Whether an allocation failed: on a CPU torch has no error of its own for that."""
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)

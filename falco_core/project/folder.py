@@ -80,8 +80,19 @@ class Project:
         return space
 
     def batch_size(self, wanted: int) -> int:
-        """Faces per batch: `wanted` up to 128 px, of larger ones fewer by the ratio of the areas."""
-        return max(1, min(wanted, wanted * 128**2 // self.spec.resolution**2))
+        """Faces per batch: `wanted` up to 128 px, of larger ones fewer by the ratio of the areas, but enough to have
+        the GPU or, where batches are computed in this process, every core at work.
+        """
+        # Imports torch, which stages without anything new need not.
+        import torch
+
+        from falco_core.networks.shapes import batch_shape
+        from falco_core.parallel import cores
+
+        run, resolution = self.params.run, self.spec.resolution
+        device = torch.device("cuda" if run.gpu_workers else best_device())
+        side_by_side = cores() if device.type == "cpu" and run.runner == "threads" else 1
+        return max(min(wanted, wanted * 128**2 // resolution**2), batch_shape(resolution, device) * side_by_side)
 
     def kept(self, stage: Stage, row_class: type[RowType], buckets: Collection[str]) -> KeptWork[RowType]:
         """The kept work of `stage`, divided into `buckets`."""

@@ -5,6 +5,7 @@ with fakes of a pool, and lets the start lower the objective of what the generat
 rendered people nothing is seen. It needs a whole bundle and no rendered pictures, so any bundle can get one.
 """
 
+from hashlib import sha256
 from pathlib import Path
 
 import torch
@@ -13,6 +14,7 @@ from torch.nn import functional
 
 from falco_core.anonymize.losses import attribute_preservation_loss, identity_obfuscation_loss
 from falco_core.bundles.bundle import Bundle
+from falco_core.bundles.spec import BundleSpec
 from falco_core.faces.mask import OUTSIDE, aligned_weights
 from falco_core.networks.config import StartConfig
 from falco_core.networks.start import Start
@@ -53,7 +55,9 @@ def train_start(bundle: Bundle, work: Path, *, minutes: float, batch: int = 8) -
     start.spread.copy_(w_spread(bundle.generator))
     optimizer = torch.optim.AdamW(start.parameters(), weight_decay=1e-3)
     parts = {"start": start, "optimizer": optimizer}
-    training = Training(work / "start.pt", parts, minutes=minutes, learning_rate=7e-4, device=bundle.device.type)
+    training = Training(
+        work / _checkpoint(bundle.spec), parts, minutes=minutes, learning_rate=7e-4, device=bundle.device.type
+    )
     progress, fakes = Progress("start"), _Fakes(bundle)
     average = 0.0
     for step in training.steps():
@@ -65,6 +69,13 @@ def train_start(bundle: Bundle, work: Path, *, minutes: float, batch: int = 8) -
         average += (float(loss.detach()) - average) / min(step.number + 1, 100)
         progress.say(f"step {step.number}, objective {average:.3f}")
     return start.eval().requires_grad_(False)
+
+
+def _checkpoint(spec: BundleSpec) -> str:
+    """The file of a training against these networks: others begin anew."""
+    networks = spec.networks.present()
+    digests = "".join(networks[name].sha256 for name in ("generator", "encoder", "recogniser", "farl"))
+    return f"start-{sha256(digests.encode()).hexdigest()[:12]}.pt"
 
 
 class _Fakes:

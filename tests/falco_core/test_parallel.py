@@ -1,5 +1,8 @@
+import gc
 import threading
 import time
+import weakref
+from contextlib import suppress
 
 import pytest
 import torch
@@ -68,6 +71,50 @@ def test_one_thread_holds_as_long_as_anybody_needs_it() -> None:
     torch.set_num_threads(before)
 
 
+def test_everybody_gets_his_own_back_whoever_leaves_first() -> None:
+    entered, leave, found = threading.Event(), threading.Event(), []
+
+    def other() -> None:
+        torch.set_num_threads(3)
+        with one_thread():
+            entered.set()
+            leave.wait(10)
+        found.append(torch.get_num_threads())
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    thread = threading.Thread(target=other)
+    with one_thread():
+        thread.start()
+        entered.wait(10)
+    found.append(torch.get_num_threads())
+    leave.set()
+    thread.join()
+    torch.set_num_threads(before)
+    assert found == [2, 3]
+
+
+def test_nothing_of_what_failed_stays_in_memory() -> None:
+    class Large:
+        pass
+
+    made: list[weakref.ref[Large]] = []
+
+    def work(_: int) -> None:
+        large = Large()
+        made.append(weakref.ref(large))
+        raise MemoryError("too large")
+
+    gc.disable()
+    try:
+        with suppress(MemoryError):
+            side_by_side(work, range(4), most=2)
+        assert made
+        assert [each() for each in made] == [None] * len(made)
+    finally:
+        gc.enable()
+
+
 def test_the_first_error_comes_out_and_what_has_not_begun_does_not() -> None:
     begun: list[int] = []
 
@@ -105,3 +152,15 @@ def test_only_who_is_alone_gets_all_threads() -> None:
         other.start()
         other.join()
     assert found == [[1]], "somebody else may be at work"
+    inside, leave = threading.Event(), threading.Event()
+
+    def waits(_: int) -> None:
+        inside.set()
+        leave.wait(10)
+
+    other = threading.Thread(target=lambda: side_by_side(waits, [0]))
+    other.start()
+    inside.wait(10)
+    assert side_by_side(threads, range(3)) == [1, 1, 1], "he who is alone came first"
+    leave.set()
+    other.join()

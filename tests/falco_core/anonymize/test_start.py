@@ -41,7 +41,7 @@ def started(folder: Path, *, push: float) -> Bundle:
     start = Start(start_config(load_bundle(folder)))
     with torch.no_grad():
         start.output.bias.fill_(push)
-    add_start(folder, start, steps=2, version="1")
+    add_start(folder, start, steps=2)
     return load_bundle(folder)
 
 
@@ -98,8 +98,8 @@ def test_a_start_that_is_no_number_is_an_outcome(folder: Path) -> None:
 @pytest.mark.parametrize("changed", [{"moved": 3}, {"num_layers": 7}, {"w_dim": 15}, {"identity": 8}])
 def test_a_start_for_other_networks_is_refused(folder: Path, changed: dict[str, int]) -> None:
     sizes = start_config(load_bundle(folder)).model_copy(update=changed)
-    with pytest.raises(ValueError, match="fitted for other"):
-        add_start(folder, Start(sizes), steps=2, version="1")
+    with pytest.raises(BundleError, match="fitted for other"):
+        add_start(folder, Start(sizes), steps=2)
     assert load_spec(folder).networks.start is None
 
 
@@ -115,7 +115,7 @@ def test_a_start_without_its_steps_and_a_bundle_without_a_rule_are_refused(
         load_spec(folder)
     other = shutil.copytree(tiny_bundle_folder, tmp_path / "other")
     with pytest.raises(BundleError, match="step_rule"):
-        add_start(other, Start(start_config(load_bundle(other))), steps=2, version="1")
+        add_start(other, Start(start_config(load_bundle(other))), steps=2)
 
 
 def test_the_recipe_moves_the_start_and_goes_on_after_a_stop(folder: Path, tmp_path: Path) -> None:

@@ -1,10 +1,8 @@
-from types import SimpleNamespace
-
-import psutil
 import pytest
 import torch
 from torch import Tensor
 
+from falco_core.networks import shapes
 from falco_core.networks.shapes import BYTES_PER_PIXEL, batch_shape, in_shape
 from tests.falco_core.networks.helpers_of_shapes import Work
 
@@ -34,7 +32,7 @@ def test_no_more_batches_at_a_time_than_there_is_memory_for(
     batches: float, expected: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     available = int(batches * 1024**2 * BYTES_PER_PIXEL)
-    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=available))
+    monkeypatch.setattr(shapes, "available", lambda: available)
     work = Work()
     in_shape(8, 1024, CPU, work)
     assert work.most_at_a_time == expected
@@ -44,6 +42,21 @@ def test_half_as_many_at_a_time_where_an_allocation_fails() -> None:
     work = Work(room=2)
     batches = in_shape(16, 128, CPU, work)
     assert [row for batch in batches for row in batch] == list(range(16))
+
+
+def test_a_device_without_room_gets_half_the_batch() -> None:
+    sizes = []
+
+    def work(rows: Tensor, count: int) -> list[int]:
+        sizes.append(len(rows))
+        if len(rows) > 1:
+            raise RuntimeError("CUDA error: out of memory")
+        return [count]
+
+    # Stands for a GPU: anything that is no CPU.
+    batches = in_shape(3, 128, torch.device("meta"), work)
+    assert batches == [[1], [1], [1]]
+    assert sizes == [4, 2, 1, 1, 1]
 
 
 def test_one_line_where_one_batch_is_too_much() -> None:
