@@ -5,13 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from falco_core.bundles.catalogue import SPEC_FILE, load_spec, sha256_of
 from falco_core.bundles.spec import BundleSpec, StepRule, Thresholds
-from falco_core.errors import BundleError, first_line
+from falco_core.errors import BundleError, first_line, one_line
 from falco_core.networks.arcface import Recogniser
 from falco_core.networks.config import NetworkConfig
 from falco_core.networks.e4e import Encoder
@@ -129,8 +130,8 @@ def add_start(folder: Path, start: Start, *, steps: int) -> BundleSpec:
     document["networks"]["start"] = network_entry(start.config, path, "0" * 64)
     try:
         BundleSpec.model_validate(document)
-    except ValueError as error:
-        raise BundleError(f"{folder}: {first_line(error)}") from None
+    except ValidationError as error:
+        raise BundleError(f"{folder}: {one_line(error.errors()[0]['msg'])}") from None
     document["networks"]["start"] = network_entry(start.config, path, save_network(start, path, half=True))
     changed = BundleSpec.model_validate(document)
     write_spec(changed, folder)

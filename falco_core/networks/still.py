@@ -1,10 +1,12 @@
 """A styled layer of one image whose style stays: nothing but its input may ask for a gradient.
 
 Autograd would keep what goes into every operation, hundreds of megabytes for a large image. Here a byte per value is
-kept, and the way back is made of ordinary convolutions. Those of large images come out the same to the bit with any
-number of threads (tests/falco_core/networks/test_still.py), so a face that is computed alone has all of them.
+kept, and the way back is made of ordinary convolutions. Those of channels in sixteens, as all published generators
+have, come out the same to the bit with any number of threads (tests/falco_core/networks/test_still.py), so a face that
+is computed alone has all of them.
 """
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -15,6 +17,8 @@ from falco_core.parallel import all_threads
 
 SLOPE = 0.2
 """Of the leaky ReLU."""
+BLOCK = 16
+"""Channels that oneDNN takes at a time: it divides other numbers of them by threads, and sums them in another order."""
 
 
 def still_layer(x: Tensor, weight: Tensor, fir: Tensor | None, noise: Tensor, bias: Tensor) -> Tensor:
@@ -28,7 +32,7 @@ def still_layer(x: Tensor, weight: Tensor, fir: Tensor | None, noise: Tensor, bi
 class _StillLayer(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, fir: Tensor | None, noise: Tensor, bias: Tensor) -> Tensor:
-        with all_threads():
+        with _threads_for(weight):
             y = convolved(x, weight, fir)
             y += noise
             y += bias
@@ -38,13 +42,18 @@ class _StillLayer(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         weight, fir, positive = ctx.saved_tensors
-        with all_threads():
+        with _threads_for(weight):
             gradient = torch.where(positive, gradients[0], gradients[0] * SLOPE)
             if fir is None:
                 back = functional.conv2d(gradient, weight.flip(2, 3).transpose(0, 1), padding=1)
             else:
                 back = functional.conv2d(depthwise(gradient, fir, padding=2), weight.transpose(0, 1), stride=2)
         return back, None, None, None, None
+
+
+def _threads_for(weight: Tensor) -> AbstractContextManager[None]:
+    """All where their number changes no bit, else the one."""
+    return nullcontext() if weight.shape[0] % BLOCK or weight.shape[1] % BLOCK else all_threads()
 
 
 def convolved(x: Tensor, weight: Tensor, fir: Tensor | None) -> Tensor:

@@ -1,12 +1,16 @@
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, Literal
 
 import pytest
 import torch
 
 from falco_core.anonymize.solver import Problem, Solver
+from falco_core.anonymize.spaces import Space
 from falco_core.bundles.bundle import Bundle, load_bundle
-from falco_core.project.params import AnonymizeParams
+from falco_core.bundles.tiny import make_random_bundle
+from falco_core.project.params import AnonymizeParams, SolverParams
 from falco_core.reasons import Cause
 
 
@@ -81,6 +85,33 @@ def test_a_face_gets_the_same_to_the_bit_with_any_number_of_threads(
     for other in found[1:]:
         assert torch.equal(other.codes, found[0].codes)
         assert torch.equal(other.images, found[0].images)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("space", ["w+", "s"])
+def test_large_faces_get_the_same_to_the_bit_alone_with_every_core(
+    space: Space, precision: Literal["float32", "bfloat16"], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_random_bundle(tmp_path / "bundle", resolution=256)
+    large = load_bundle(tmp_path / "bundle")
+    whole = problem(large, 3)
+    solver = Solver(large, AnonymizeParams(steps=3, space=space), SolverParams(precision=precision))
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    together = solver.solve(whole)
+    for threads in (1, 8):
+        monkeypatch.setenv("OMP_NUM_THREADS", str(threads))
+        alone = solver.solve(part(whole, [1]))
+        assert torch.equal(alone.codes, together.codes[[1]]), threads
+        assert torch.equal(alone.images, together.images[[1]]), threads
+
+
+@pytest.mark.parametrize("forbidden", [torch.no_grad, torch.inference_mode])
+@pytest.mark.parametrize("count", [2, 5])
+def test_a_caller_without_gradients_gets_the_same(forbidden: Callable[[], Any], count: int, bundle: Bundle) -> None:
+    given, solver = problem(bundle, count), Solver(bundle, AnonymizeParams(steps=2))
+    with forbidden():
+        found = solver.solve(problem(bundle, count))
+    assert torch.equal(found.codes, solver.solve(given).codes)
 
 
 def test_a_face_that_breaks_is_an_outcome_and_spares_the_others(bundle: Bundle) -> None:

@@ -11,11 +11,13 @@ from falco_core.anonymize.solver import Solver
 from falco_core.bundles.bundle import Bundle, load_bundle
 from falco_core.bundles.catalogue import load_spec
 from falco_core.bundles.save import add_start
+from falco_core.bundles.tiny import make_random_bundle
 from falco_core.errors import BundleError
 from falco_core.networks.config import StartConfig
 from falco_core.networks.start import Start
 from falco_core.project.params import AnonymizeParams
 from falco_core.reasons import Cause
+from falco_rendered.train.encoder import w_spread
 from falco_rendered.train.start import start_config, train_start
 from tests.falco_core.anonymize.test_solver import problem
 
@@ -103,6 +105,16 @@ def test_a_start_for_other_networks_is_refused(folder: Path, changed: dict[str, 
     assert load_spec(folder).networks.start is None
 
 
+def test_a_start_that_is_refused_leaves_the_one_that_is_there(folder: Path) -> None:
+    bundle = started(folder, push=0.5)
+    sizes = start_config(bundle).model_copy(update={"identity": 8})
+    with pytest.raises(BundleError, match="fitted for other"):
+        add_start(folder, Start(sizes), steps=2)
+    kept = load_bundle(folder).start
+    assert kept is not None
+    assert bool((kept.output.bias == 0.5).all())
+
+
 def test_a_start_without_its_steps_and_a_bundle_without_a_rule_are_refused(
     folder: Path, tmp_path: Path, tiny_bundle_folder: Path
 ) -> None:
@@ -125,3 +137,14 @@ def test_the_recipe_moves_the_start_and_goes_on_after_a_stop(folder: Path, tmp_p
     again = train_start(bundle, tmp_path / "work", minutes=0.02, batch=2)
     for ours, theirs in zip(made.parameters(), again.parameters(), strict=True):
         assert torch.equal(ours, theirs)
+
+
+def test_the_recipe_begins_anew_for_other_networks(folder: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    make_random_bundle(other, seed=1)
+    bundles = [load_bundle(each) for each in (folder, other)]
+    for bundle in bundles:
+        made = train_start(bundle, tmp_path / "work", minutes=0.02, batch=2)
+        assert torch.equal(made.spread, w_spread(bundle.generator))
+        assert float(made.output.weight.abs().max()) > 0
+    assert not torch.equal(*(w_spread(bundle.generator) for bundle in bundles))
