@@ -9,15 +9,21 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import torch
 
+from falco_core.bundles.bundle import load_bundle
+from falco_core.bundles.save import add_start, write_spec
+from falco_core.bundles.spec import StepRule
 from falco_core.bundles.tiny import make_random_bundle
 from falco_core.faces.aligned import crops_of, masks_of
+from falco_core.networks.start import Start
 from falco_core.photos.codec import pixels_of
 from falco_core.project.folder import Project
 from falco_core.project.stages import STAGES
 from falco_core.store.artifact import Artifact
 from falco_core.store.rows import Fake, Pairing
 from falco_rendered.demo import demo_photos
+from falco_rendered.train.start import start_config
 from flows.project import init_project
 from flows.stage import run_stage
 from tasks.batches import execute_here
@@ -27,7 +33,6 @@ from tests.tasks.leaks import shown
 FILE = Path(__file__).with_name("results.json")
 SETTINGS = {
     "sample.count": 5,
-    "anonymize.steps": 2,
     "anonymize.attempts": 1,
     "anonymize.margin": 0.0,
     "anonymize.margin_tolerance": 1.0,
@@ -118,7 +123,7 @@ def measure(root: Path) -> dict[str, dict[str, object]]:
     """Run all stages in a new project below `root`: per stage its version and numbers."""
     from tests.tasks.test_stages import small_copy
 
-    make_random_bundle(root / "bundle")
+    _bundle_with_a_start(root / "bundle")
     (root / "photos").mkdir()
     for name in ("open_sky.png", "park_bench.jpg", "office_window.png"):
         small_copy(demo_photos() / name, root / "photos" / name)
@@ -131,6 +136,17 @@ def measure(root: Path) -> dict[str, dict[str, object]]:
         for stage in STAGES
         if stage.name in RESULTS
     }
+
+
+def _bundle_with_a_start(folder: Path) -> None:
+    """As mini has one, so that a change of the rule's or the start's arithmetic is noticed, too."""
+    spec = make_random_bundle(folder)
+    write_spec(spec.model_copy(update={"step_rule": StepRule(steps=3, learning_rate=0.2, betas=(0.7, 0.9))}), folder)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        start = Start(start_config(load_bundle(folder)))
+        torch.nn.init.normal_(start.output.weight, std=0.1)
+    add_start(folder, start, steps=2)
 
 
 def differs(before: list[float], now: list[float]) -> bool:
