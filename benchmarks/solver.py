@@ -11,7 +11,6 @@ composite, and counts only beside `mean_excess` and `share_worse`: how far ours 
 
 import argparse
 import json
-import resource
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -61,7 +60,6 @@ class Compared:
     share_worse: float
     """Faces whose objective is more than 2 % above the released loop's."""
     gflops_of_a_matrix_product: float
-    peak_mib: float
 
 
 def compare(bundle: Bundle, params: AnonymizeParams, problem: Problem, pairs: int) -> Compared:
@@ -100,7 +98,6 @@ def compare(bundle: Bundle, params: AnonymizeParams, problem: Problem, pairs: in
         mean_excess=round(float(ours.mean() / theirs.mean() - 1), 4),
         share_worse=round(float((ours > theirs * (1 + WORSE)).float().mean()), 4),
         gflops_of_a_matrix_product=round(gflops_of_a_matrix_product()),
-        peak_mib=round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
     )
 
 
@@ -167,7 +164,13 @@ def main() -> None:
     problem, params = make_problem(bundle, faces), AnonymizeParams()
     problems = [problem] if options.quick else [problem, replace(problem, masks=None)]
     found: Sequence[Compared] = [compare(bundle, params, each, pairs) for each in problems]
-    result = {"bundle": options.bundle, "speedup": found[0].speedup, "compared": [asdict(each) for each in found]}
+    command = f"python -m benchmarks.solver --bundle {options.bundle} --faces {faces} --pairs {pairs}"
+    result = {
+        "command": command,
+        "bundle": options.bundle,
+        "speedup": found[0].speedup,
+        "compared": [asdict(each) for each in found],
+    }
     print(json.dumps(result, indent=1))
     if options.json:
         options.json.write_text(json.dumps(result, indent=1) + "\n")

@@ -25,14 +25,12 @@ from falco_core.project.params import AnonymizeParams
 
 RULES: tuple[tuple[Space, bool, int, float, tuple[float, float]], ...] = (
     ("w+", False, 16, 0.35, (0.7, 0.9)),
-    ("w+", False, 12, 0.4, (0.7, 0.9)),
     ("w+", False, 18, 0.4, (0.7, 0.9)),
-    ("w+", True, 12, 0.35, (0.7, 0.9)),
+    ("w+", True, 16, 0.4, (0.7, 0.9)),
     ("w+", True, 12, 0.4, (0.7, 0.9)),
     ("s", False, 16, 0.2, (0.7, 0.9)),
     ("s", False, 11, 0.25, (0.7, 0.9)),
     ("s", False, 10, 0.25, (0.7, 0.9)),
-    ("s", False, 8, 0.3, (0.6, 0.9)),
     ("s", True, 9, 0.25, (0.7, 0.9)),
     ("s", True, 8, 0.25, (0.7, 0.9)),
     ("s", True, 7, 0.25, (0.7, 0.9)),
@@ -103,7 +101,7 @@ def main() -> None:
     """Measure, print, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--bundle", default="mini")
-    parser.add_argument("--faces", type=int, default=48)
+    parser.add_argument("--faces", type=int, default=64)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     bundle = load_bundle(options.bundle)
