@@ -23,7 +23,7 @@ from falco_rendered.train.encoder import w_spread
 from falco_rendered.train.progress import Progress
 from falco_rendered.train.schedule import Training
 
-STEPS_FROM_START = 16
+STEPS_FROM_START = 8
 """That the solver needs from there (docs/performance.md)."""
 POOL, NEAREST = 2048, 8
 """Fakes to be paired with, and how many of the nearest may be a face's: later attempts take others than the first."""
