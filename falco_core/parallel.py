@@ -95,17 +95,22 @@ def all_threads() -> Iterator[None]:
         torch.set_num_threads(1)
 
 
+def parts_of_one(function: Callable[[Item], Result], parts: Iterable[Item]) -> list[Result]:
+    """`function` of every part of the piece of work at hand, in order: side by side if it is the only one."""
+    return side_by_side(function, parts) if _USERS.alone == get_ident() else [function(part) for part in parts]
+
+
 def _one_by_one(function: Callable[[Item], Result], items: list[Item]) -> list[Result]:
     # Torch's number of threads is partly one for the process: nobody else may be at work.
     own = get_ident()
     with _LOCK:
-        alone = set(_USERS.depth) == {own}
-        _USERS.alone = own if alone else _USERS.alone
+        alone, before = set(_USERS.depth) == {own}, _USERS.alone
+        _USERS.alone = own if alone else before
     try:
         return [function(item) for item in items]
     finally:
         if alone:
-            _USERS.alone = None
+            _USERS.alone = before
 
 
 def cores() -> int:

@@ -9,12 +9,10 @@ from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler, MultiStepLR
 
-from falco_core.anonymize.losses import attribute_preservation_loss, cosine, identity_obfuscation_loss
+from falco_core.anonymize.objective import Objective
 from falco_core.anonymize.spaces import Space, moving
 from falco_core.bundles.bundle import Bundle
-from falco_core.networks.resize import resize
 from falco_core.networks.shapes import in_shape
-from falco_core.networks.stylegan2 import StyleCode
 from falco_core.project.params import AnonymizeParams, SolverParams
 from falco_core.reasons import Cause
 
@@ -86,18 +84,8 @@ class Outcome:
         )
 
 
-@dataclass(frozen=True)
-class Measured:
-    """Generated images [N, 3, R, R] and, per face, their recogniser cosine and the two losses [N]."""
-
-    images: Tensor
-    cosine: Tensor
-    identity: Tensor
-    attribute: Tensor
-
-
 class Solver:
-    """Minimizes lambda_id |cos - m| + lambda_attr sum_tokens mean|F(x_hat) - F(x)| over a range of layers.
+    """Minimizes the objective over a range of layers.
 
     Adam is elementwise and the loss a sum over faces; in batches of one shape (networks.shapes) a face's result does
     not depend on its batch, to the bit.
@@ -114,9 +102,9 @@ class Solver:
         """`layers` [first, last) are taken from the fake and optimized; None: the bundle's."""
         self._bundle = bundle
         self._params = params
-        settings = settings or SolverParams()
-        self._released = settings.reproduce_released_code
-        self._low_precision = settings.precision == "bfloat16"
+        self._settings = settings or SolverParams()
+        self._released = self._settings.reproduce_released_code
+        self._low_precision = self._settings.precision == "bfloat16"
         self._rule = bundle.spec.step_rule if params.steps is None and not self._released else None
         self._first, self._last = bundle.spec.optimize_layers if layers is None else layers
         # A start was fitted for the bundle's own layers.
@@ -146,37 +134,30 @@ class Solver:
     @torch.enable_grad()
     def _solve_batch(self, whole: Problem, rows: Tensor, count: int, progress: Progress | None) -> Outcome:
         """Of a batch of these rows, whose first `count` faces are asked for."""
-        problem = whole.rows(rows)
-        with torch.no_grad():
-            crops = (problem.crops + 1.0) / 2.0 if self._released else problem.crops
-            identity = self._bundle.recogniser(crops)
-        measure = self._measurement(problem, crops, identity)
-        faces = moving(
-            self._space,
-            self._bundle.generator,
-            real=problem.real,
-            middle=self._started(problem, identity),
-            first=self._first,
-        )
+        problem, bundle = whole.rows(rows), self._bundle
+        objective = Objective(bundle, self._params, self._settings, crops=problem.crops, masks=problem.masks)
+        middle = self._started(problem, objective.identity)
+        faces = moving(self._space, bundle.generator, real=problem.real, middle=middle, first=self._first)
         optimizer, schedule = self._stepping(faces.variable)
         first_seen = torch.zeros(0)
         for step in range(self._steps):
-            with torch.autocast(faces.variable.device.type, torch.bfloat16, enabled=self._low_precision):
-                measured = measure(faces.styles())
-            first_seen = measured.cosine.detach() if step == 0 else first_seen
-            total = self._params.lambda_id * measured.identity + self._params.lambda_attr * measured.attribute
-            (faces.variable.grad,) = torch.autograd.grad(total.sum(), [faces.variable])
+            with torch.autocast(middle.device.type, torch.bfloat16, enabled=self._low_precision):
+                images = bundle.generator.synthesize_styles(faces.styles()).float()
+            measured, gradient = objective.downhill(images)
+            first_seen = measured.cosine if step == 0 else first_seen
+            (faces.variable.grad,) = torch.autograd.grad(images, [faces.variable], gradient)
             optimizer.step()
             schedule.step()
             if progress:
-                parts = (measured.identity, measured.attribute, total)
-                progress(step + 1, Losses(*(part[:count].detach() for part in parts)))
+                parts = (measured.identity, measured.attribute, measured.total)
+                progress(step + 1, Losses(*(part[:count] for part in parts)))
         with torch.no_grad():
-            end, codes = measure(faces.styles()), faces.codes()
-        judged = zip(codes[:count], end.images[:count], end.cosine[:count], strict=True)
+            images, codes = bundle.generator.synthesize_styles(faces.styles()), faces.codes()
+        end = objective.measure(images)
+        judged = zip(codes[:count], images[:count], end.cosine[:count], strict=True)
         return Outcome(
             codes=codes[:count],
-            images=end.images[:count],
+            images=images[:count],
             cosine_start=first_seen[:count],
             cosine=end.cosine[:count],
             attribute_loss=end.attribute[:count],
@@ -203,31 +184,6 @@ class Solver:
         published = torch.optim.Adam([variable], lr=self._params.learning_rate or default)
         milestones = [int(share * self._steps) for share in DECAY_AT]
         return published, MultiStepLR(published, milestones, gamma=DECAY)
-
-    def _measurement(self, problem: Problem, crops: Tensor, identity: Tensor) -> Callable[[StyleCode], Measured]:
-        bundle, margin = self._bundle, self._params.margin
-        with torch.no_grad():
-            tokens = self._tokens(crops)
-
-        def measure(styles: StyleCode) -> Measured:
-            images = bundle.generator.synthesize_styles(styles).float()
-            seen = images if problem.masks is None else crops + problem.masks * (images - crops)
-            generated = bundle.recogniser(seen).float()
-            return Measured(
-                images=images,
-                cosine=cosine(generated, identity),
-                identity=identity_obfuscation_loss(generated=generated, original=identity, margin=margin),
-                attribute=attribute_preservation_loss(generated=self._tokens(seen).float(), original=tokens),
-            )
-
-        return measure
-
-    def _tokens(self, images: Tensor) -> Tensor:
-        farl = self._bundle.farl
-        if self._released:
-            # The released code shows FaRL its images as they are: originals in [0, 1], generated ones about [-1, 1].
-            return farl.tokens_of_normalized(resize(images, farl.config.image_size))
-        return farl.tokens(images)
 
     def _judge(self, code: Tensor, image: Tensor, value: Tensor) -> Cause | None:
         finite = code.isfinite().all() and image.isfinite().all() and value.isfinite()

@@ -7,7 +7,7 @@ from contextlib import suppress
 import pytest
 import torch
 
-from falco_core.parallel import all_threads, cores, one_thread, side_by_side
+from falco_core.parallel import all_threads, cores, one_thread, parts_of_one, side_by_side
 
 
 @pytest.fixture(autouse=True)
@@ -164,3 +164,31 @@ def test_only_who_is_alone_gets_all_threads() -> None:
     assert side_by_side(threads, range(3)) == [1, 1, 1], "he who is alone came first"
     leave.set()
     other.join()
+
+
+def test_parts_of_work_that_is_alone_are_side_by_side_and_leave_it_alone() -> None:
+    def who(_: int) -> int:
+        time.sleep(0.02)
+        return threading.get_ident()
+
+    def work(_: int) -> tuple[set[int], int]:
+        seen = set(parts_of_one(who, range(2)))
+        with all_threads():
+            return seen, torch.get_num_threads()
+
+    ((seen, threads),) = side_by_side(work, [0])
+    assert len(seen) == 2
+    assert threading.get_ident() not in seen
+    assert threads == 4, "still alone"
+    for seen, threads in side_by_side(work, range(3)):
+        assert len(seen) == 1
+        assert threads == 1
+
+
+def test_parts_on_one_core_leave_the_work_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+
+    def work(_: int) -> list[list[int]]:
+        return [parts_of_one(lambda part: part, range(2)) for _ in range(2)]
+
+    assert side_by_side(work, [0]) == [[[0, 1], [0, 1]]]
