@@ -29,6 +29,7 @@ test-slow: setup
 bench: setup
 	$(BIN)/python -m benchmarks.solver --json benchmarks/solver.json
 	$(BIN)/python -m benchmarks.full_size --json benchmarks/full_size.json
+	$(BIN)/python -m benchmarks.parts --json benchmarks/parts.json
 
 # Tests side by side; a file's stay together. make test WORKERS= runs one after the other.
 WORKERS ?= -n 2 --dist loadfile
