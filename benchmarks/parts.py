@@ -82,7 +82,7 @@ def _part(
         there.append(middle - start)
         back.append(time.perf_counter() - middle)
     with FlopCounterMode(display=False) as counter:
-        torch.autograd.grad(function(*leaves, *rest).sum(), wanted)
+        function(*leaves, *rest).sum().backward()
     weights = function.parameters() if isinstance(function, nn.Module) else ()
     moved = sum(each.numel() for each in (*leaves, out, *weights)) * 4 / 2**20
     gflop = counter.get_total_flops() / 1e9
