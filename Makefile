@@ -34,7 +34,7 @@ bench: setup
 # Tests side by side; a file's stay together. make test WORKERS= runs one after the other.
 WORKERS ?= -n 2 --dist loadfile
 
-# Trains the mini bundle from nothing: about 3 hours on 2 cores, or half an hour on a GPU (make bundle BUDGET=gpu).
+# Trains the mini bundle from nothing: about 4 hours on 2 cores, or half an hour on a GPU (make bundle BUDGET=gpu).
 BUDGET ?= cpu
 bundle: setup
 	$(BIN)/python -m falco_rendered.train all --work .falco/train --budget $(BUDGET)

@@ -7,18 +7,19 @@ import sys
 from pathlib import Path
 
 from falco_core.anonymizer import Anonymizer
+from falco_core.photos.codec import output_name
 from falco_core.photos.folder import list_photos
 
 
 def main(source: str, target: str) -> None:
     """Write what may be given away, with the folders of the source; say what is withheld."""
-    anonymizer = Anonymizer("mini", {"anonymize.steps": 50})
+    anonymizer = Anonymizer("mini", {"anonymize.margin": -0.25})
     for name in list_photos(Path(source))[0]:
         result = anonymizer.photo(Path(source, name).read_bytes())
         if result.data is None:
             print(f"withheld: {name}: {result.reason}")
             continue
-        path = Path(target, name)
+        path = Path(target, output_name(str(name), result.format))
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(result.data)
 

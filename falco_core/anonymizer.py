@@ -41,7 +41,7 @@ from falco_core.judges.recognisers import judge_named
 from falco_core.judges.roles import KIND_JUDGE, JudgedKind, Roles, acting_judges, deciding, roles_for
 from falco_core.judges.seen import Seen
 from falco_core.parallel import one_thread
-from falco_core.photos.codec import Photo, decode_photo
+from falco_core.photos.codec import Photo, decode_photo, output_format
 from falco_core.project.document import set_value
 from falco_core.project.params import Params, parse_params
 from falco_core.reasons import Reason
@@ -55,8 +55,9 @@ Embeddings = Mapping[str, np.ndarray]
 class AnonymizedPhoto:
     """A photo that may be given away, or why there is none.
 
-    data: the file, in the format of the original, without metadata; None: it is withheld for `reason`. checks: what
-    every face got, and what the second look saw of it.
+    data: the file, without metadata; None: it is withheld for `reason`. format: the file's, that of the original but
+    where falco writes another (GIF becomes PNG, HEIC JPEG); empty where it could not be read. checks: what every face
+    got, and what the second look saw of it.
     """
 
     data: bytes | None
@@ -96,7 +97,7 @@ class Anonymizer:
         name = hashlib.sha256(data).hexdigest()[:16]
         found = self._aligned(photo, name)
         if found.reason is not None:
-            return AnonymizedPhoto(None, photo.format, found.reason, found.detail, ())
+            return AnonymizedPhoto(None, output_format(photo.format), found.reason, found.detail, ())
         inverted = invert(self._bundle, crops_of(found), masks_of(found))
         seen = self._seen(photo, found)
         roles, kinds = self._roles(found, seen[KIND_JUDGE])
@@ -106,7 +107,9 @@ class Anonymizer:
         reason, detail = row.reason, row.detail
         if reason is None and (near := self._near_another(row, roles)):
             reason, detail = Reason.NEAR_ANOTHER_ORIGINAL, near
-        return AnonymizedPhoto(row.file if reason is None else None, row.format, reason, detail, row.checks)
+        return AnonymizedPhoto(
+            row.file if reason is None else None, output_format(row.format), reason, detail, row.checks
+        )
 
     def _aligned(self, photo: Photo, name: str) -> AlignedPhoto:
         align = self._params.align

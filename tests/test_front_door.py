@@ -4,11 +4,13 @@ import importlib.util
 import threading
 import urllib.error
 import urllib.request
+from io import BytesIO
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from falco_core.anonymizer import Anonymizer
 from falco_core.errors import ParamsError
@@ -75,10 +77,13 @@ def test_the_example_for_a_folder(
     (tmp_path / "photos/deep").mkdir(parents=True)
     (tmp_path / "photos/deep/a.png").write_bytes(small)
     (tmp_path / "photos/broken.jpg").write_bytes(b"no photo")
+    Image.open(BytesIO(small)).convert("P").save(tmp_path / "photos/b.gif")
     folder = example("folder")
     monkeypatch.setattr(folder, "Anonymizer", lambda *_: anonymizer)
     folder.main(str(tmp_path / "photos"), str(tmp_path / "out"))
-    assert [path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*.*")] == ["deep/a.png"]
+    written = sorted(path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*.*"))
+    assert written == ["b.gif.png", "deep/a.png"]
+    assert Image.open(tmp_path / "out/b.gif.png").format == "PNG"
     assert "withheld: broken.jpg: undecodable" in capsys.readouterr().out
 
 

@@ -101,9 +101,9 @@ class SecondLook:
         return self._finder.find(pixels)
 
     def check_judges(self, pixels: np.ndarray, places: Sequence[Place]) -> None:
-        """Try the judges of the gate on the original's known faces; raises JudgeError."""
+        """Try all judges on the original's known faces; raises JudgeError. Auditors' rates decide, too: at the gate."""
         known = [place for place in places if place.references]
-        for number, judge in enumerate(self.gate if known else ()):
+        for number, judge in enumerate(self.judges if known else ()):
             references = np.stack([place.references[number] for place in known])
             check_judge(judge, pixels, [place.landmarks for place in known], references)
 

@@ -18,7 +18,7 @@ def report(
     full: Annotated[bool, typer.Option("--full", help="Measure on 500 people instead of 60")] = False,
     bundle: Annotated[str, typer.Option(help="A bundle's name or folder")] = "mini",
 ) -> None:
-    """Measure every figure of docs/mini-bundle.md that has a bar; exit with 1 if one is below it."""
+    """Measure the bundle against the bars of falco_rendered/bars.py; exit with 1 if one is missed."""
     from falco_rendered.bars import FULL, SAMPLE, measure_bars, table
 
     figures = list(measure_bars(bundle, FULL if full else SAMPLE))

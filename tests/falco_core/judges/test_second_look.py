@@ -281,6 +281,15 @@ def test_a_judge_that_does_not_know_a_stored_face_stops_everything(bundle: Bundl
         asked.check_judges(ORIGINAL, swapped)
 
 
+def test_an_auditor_that_knows_nobody_stops_everything(bundle: Bundle) -> None:
+    auditor = Says(lambda row: row * 0 + 1 / len(row) ** 0.5)
+    auditor.name = "blind"
+    asked = SecondLook(bundle, FixedFinder(), gate=[PatchJudge()], others=[auditor])
+    known = [replace(place, references=(place.references[0], np.full(64, 64**-0.5))) for place in places()]
+    with pytest.raises(JudgeError, match="blind: a face and another picture come out equal"):
+        asked.check_judges(ORIGINAL, known)
+
+
 def test_references_are_what_every_judge_sees(bundle: Bundle) -> None:
     asked = SecondLook(bundle, FixedFinder(), gate=[PatchJudge()], others=[Says(lambda row: -row)])
     gate, other = asked.references(ORIGINAL, LANDMARKS[0])
