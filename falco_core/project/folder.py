@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 RowType = TypeVar("RowType")
 PARAMS_FILE = "params.yaml"
+USUAL_BATCH = 16
+"""Faces of 128 px in a batch: what a killed run loses at most."""
 
 
 @dataclass(frozen=True)
@@ -79,20 +81,26 @@ class Project:
             )
         return space
 
-    def batch_size(self, wanted: int) -> int:
-        """Faces per batch: `wanted` up to 128 px, of larger ones fewer by the ratio of the areas, but enough to have
-        the GPU or, where batches are computed in this process, every core at work.
+    def batch_size(self, wanted: int | None) -> int:
+        """Faces per batch: `wanted` up to 128 px, of larger ones fewer by the ratio of the areas.
+
+        None: 16 of 128 px, or as many as have the GPU or, where batches are computed in this process, every core at
+        work.
         """
+        faces, resolution = wanted or USUAL_BATCH, self.spec.resolution
+        scaled = max(1, min(faces, faces * 128**2 // resolution**2))
+        if wanted is not None:
+            return scaled
         # Imports torch, which stages without anything new need not.
         import torch
 
         from falco_core.networks.shapes import batch_shape
         from falco_core.parallel import cores
 
-        run, resolution = self.params.run, self.spec.resolution
+        run = self.params.run
         device = torch.device("cuda" if run.gpu_workers else best_device())
         side_by_side = cores() if device.type == "cpu" and run.runner == "threads" else 1
-        return max(min(wanted, wanted * 128**2 // resolution**2), batch_shape(resolution, device) * side_by_side)
+        return max(scaled, batch_shape(resolution, device) * side_by_side)
 
     def kept(self, stage: Stage, row_class: type[RowType], buckets: Collection[str]) -> KeptWork[RowType]:
         """The kept work of `stage`, divided into `buckets`."""

@@ -14,6 +14,8 @@ from falco_core.strict_yaml import RefusedYaml, read_yaml
 
 Unit = Annotated[float, Field(ge=0.0, le=1.0)]
 Cosine = Annotated[float, Field(ge=-1.0, le=1.0)]
+BatchSize = Annotated[int, Field(ge=1, le=1024)] | None
+"""Faces of 128 px at a time; None: 16, or as many as have the machine at work. Changes no result."""
 
 
 class Section(BaseModel):
@@ -51,7 +53,7 @@ class InvertParams(Section):
 
     low_fidelity_below: Cosine = 0.4
     """A reconstruction less similar than this to its crop (recogniser cosine) is flagged."""
-    batch_size: int = Field(16, ge=1, le=1024)
+    batch_size: BatchSize = None
 
 
 class SampleParams(Section):
@@ -61,7 +63,7 @@ class SampleParams(Section):
     truncation: Unit = 0.7
     """psi: w = w_mean + psi (w - w_mean)."""
     seed: int = Field(0, ge=0)
-    batch_size: int = Field(16, ge=1, le=1024)
+    batch_size: BatchSize = None
 
 
 class PairParams(Section):
@@ -90,7 +92,7 @@ class AnonymizeParams(Section):
     """Of Adam; null: the bundle's."""
     lambda_id: Annotated[float, Field(ge=0.0)] = 10.0
     lambda_attr: Annotated[float, Field(ge=0.0)] = 0.1
-    batch_size: int = Field(16, ge=1, le=1024)
+    batch_size: BatchSize = None
 
 
 class SolverParams(Section):

@@ -108,12 +108,18 @@ class Bucket(Generic[RowType]):
 
 
 def check_size(parquet: pq.ParquetFile) -> None:
-    """Raise StoreError if a file says that it unfolds into more than falco ever writes: none of it is read then."""
+    """Raise StoreError if a file says that it unfolds into more than falco ever writes, or counts its rows in two ways:
+    none of it is read then.
+    """
+    rows = 0
     for number in range(parquet.num_row_groups):
         # What columns say of themselves is not asked for: pyarrow ends the process where that is damaged.
         group = parquet.metadata.row_group(number)
         if not (0 <= group.num_rows <= MOST_ROWS and 0 <= group.total_byte_size <= MOST_GROUP_BYTES):
             raise StoreError(f"its row group {number} is larger than any that falco writes")
+        rows += group.num_rows
+    if rows != parquet.metadata.num_rows:
+        raise StoreError(f"it says that it has {parquet.metadata.num_rows} rows, and has {rows}")
 
 
 def _no_bucket(error: Exception) -> StoreError:

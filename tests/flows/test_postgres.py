@@ -5,6 +5,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -61,7 +62,10 @@ def test_a_server_keeps_its_history_in_postgres(postgres: str, tmp_path: Path) -
         assert not list(made.home.glob("*.db"))
     with server(tmp_path / "second", **settings) as again:
         assert again.ask("GET", "deployments/name/refresh-dataset/dataset")["id"] == found["id"]
-        runs = again.ask("POST", "flow_runs/filter", {"flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}}})
+        scheduled = {"flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}}}
+        deadline = time.monotonic() + 60
+        while not (runs := again.ask("POST", "flow_runs/filter", scheduled)) and time.monotonic() < deadline:
+            time.sleep(1)
         assert runs, "nothing is scheduled"
 
 

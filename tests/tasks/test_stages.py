@@ -322,8 +322,7 @@ def test_a_stage_refuses_to_run_with_another_bundle_than_pinned(project: Path) -
         run(project, ["align", "invert"])
 
 
-def test_results_do_not_depend_on_the_batch_size(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Project, "batch_size", lambda _, wanted: wanted)
+def test_results_do_not_depend_on_the_batch_size(project: Path) -> None:
     run(project, NAMES[:5])
     cosines = [item.row.attempts[-1].cosine for item in items(project, ANONYMIZED)]
     changes = {"anonymize.batch_size": 3, "invert.batch_size": 1, "sample.batch_size": 5, "store.path": "elsewhere"}
@@ -447,7 +446,8 @@ def test_large_faces_are_taken_fewer_at_a_time_but_enough_for_the_machine(
         config = generator.config.model_copy(update={"resolution": resolution})
         networks = spec.networks.model_copy(update={"generator": generator.model_copy(update={"config": config})})
         monkeypatch.setattr(Project, "spec", spec.model_copy(update={"networks": networks}))
-        found.append(opened.batch_size(16))
+        found.append(opened.batch_size(None))
+        assert opened.batch_size(16) == max(1, 16 * 128**2 // resolution**2)
     assert found == expected
 
 

@@ -75,14 +75,24 @@ DATA = encode_bucket(ITEMS, Row)
 @settings(max_examples=300)
 @given(st.integers(0, len(DATA) - 1), st.integers(1, 255))
 def test_a_flipped_byte_costs_items_and_never_changes_one(place: int, flip: int) -> None:
+    assert damaged_or_sound(place, flip)
+
+
+def damaged_or_sound(place: int, flip: int) -> bool:
+    """Whether a byte flipped in what the file says of itself leaves nothing but sound items."""
     damaged = bytearray(DATA)
     damaged[place] ^= flip
     try:
         found = read(bytes(damaged))
     except StoreError:
-        return
+        return True
     expected = {kept.id: kept for kept in ITEMS}
-    assert same(found, [expected[kept.id] for kept in found])
+    return same(found, [expected[kept.id] for kept in found])
+
+
+def test_no_flip_in_the_counts_at_the_end_is_believed() -> None:
+    # Hypothesis found one in a thousand: a number of rows below zero.
+    assert all(damaged_or_sound(place, flip) for place in range(len(DATA) - 2500, len(DATA)) for flip in (1, 128))
 
 
 @settings(max_examples=60)
