@@ -12,6 +12,7 @@ from torch.optim.lr_scheduler import LambdaLR, LRScheduler, MultiStepLR
 from falco_core.anonymize.objective import Objective
 from falco_core.anonymize.spaces import Space, moving
 from falco_core.bundles.bundle import Bundle
+from falco_core.bundles.spec import StepRule
 from falco_core.networks.shapes import in_shape
 from falco_core.project.params import AnonymizeParams, SolverParams
 from falco_core.reasons import Cause
@@ -105,7 +106,7 @@ class Solver:
         self._settings = settings or SolverParams()
         self._released = self._settings.reproduce_released_code
         self._low_precision = self._settings.precision == "bfloat16"
-        self._rule = bundle.spec.step_rule if params.steps is None and not self._released else None
+        self._rule = None if self._released else _rule_for(params, bundle.spec.step_rule)
         self._first, self._last = bundle.spec.optimize_layers if layers is None else layers
         # A start was fitted for the bundle's own layers.
         fits = (self._first, self._last) == bundle.spec.optimize_layers
@@ -113,7 +114,7 @@ class Solver:
         self._steps = params.steps or PUBLISHED_STEPS
         self._space: Space = params.space or "w+"
         if self._rule is not None:
-            self._steps, self._space = self._rule.steps, params.space or self._rule.space
+            self._steps, self._space = self._rule.steps, self._rule.space
             if self._start is not None and self._rule.steps_from_start is not None:
                 self._steps = self._rule.steps_from_start
 
@@ -192,3 +193,9 @@ class Solver:
         if float(value) > self._params.margin + self._params.margin_tolerance:
             return Cause.MARGIN_NOT_REACHED
         return None
+
+
+def _rule_for(params: AnonymizeParams, rule: StepRule | None) -> StepRule | None:
+    """The bundle's rule, unless the user wants the published schedule's steps, or a space that it was not made for."""
+    fits = rule is not None and params.steps is None and params.space in (None, rule.space)
+    return rule if fits else None

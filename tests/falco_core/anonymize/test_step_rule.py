@@ -76,7 +76,9 @@ def test_the_rules_steps_are_those_written_out(from_start: bool, tmp_path: Path,
     torch.testing.assert_close(found.codes, written_out(bundle, params, given, middle), atol=2e-3, rtol=0)
 
 
-def test_a_rule_names_its_space_and_a_user_another_or_another_rate(tmp_path: Path, tiny_bundle_folder: Path) -> None:
+def test_a_rule_is_for_its_space_and_another_space_gets_the_published_schedule(
+    tmp_path: Path, tiny_bundle_folder: Path
+) -> None:
     in_s = with_rule(tmp_path / "s", tiny_bundle_folder, space="s")
     in_w = with_rule(tmp_path / "w", tiny_bundle_folder)
     given = problem(in_w, 2)
@@ -84,6 +86,9 @@ def test_a_rule_names_its_space_and_a_user_another_or_another_rate(tmp_path: Pat
     def codes(bundle: Bundle, **changes: Any) -> torch.Tensor:
         return Solver(bundle, AnonymizeParams(**changes)).solve(given).codes
 
-    assert torch.equal(codes(in_s), codes(in_w, space="s"))
-    assert torch.equal(codes(in_s, space="w+"), codes(in_w))
+    assert torch.equal(codes(in_s), codes(in_s, space="s"))
+    assert codes(in_s).dim() == 2, "styles"
+    assert torch.equal(codes(in_w), codes(in_w, space="w+"))
+    assert torch.equal(codes(in_s, space="w+"), codes(in_w, steps=50))
+    assert torch.equal(codes(in_w, space="s"), codes(in_s, space="s", steps=50))
     assert not torch.equal(codes(in_w), codes(in_w, learning_rate=RATE / 2))
