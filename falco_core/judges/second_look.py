@@ -19,6 +19,7 @@ from falco_core.faces.place import Drawing, Place, sound_landmarks
 from falco_core.judges.likeness import LIKENESS_LIMIT, pixel_likeness
 from falco_core.judges.one_face import disguised, likeness, upright
 from falco_core.judges.recognisers import Judge
+from falco_core.judges.roles import OBJECTIVE
 from falco_core.judges.self_check import check_judge
 from falco_core.judges.similarity import similarity
 from falco_core.photos.tensors import to_tensor
@@ -101,9 +102,14 @@ class SecondLook:
         return self._finder.find(pixels)
 
     def check_judges(self, pixels: np.ndarray, places: Sequence[Place]) -> None:
-        """Try all judges on the original's known faces; raises JudgeError. Auditors' rates decide, too: at the gate."""
+        """Try the gate's judges and the auditors on the original's known faces; raises JudgeError.
+
+        Auditors' rates decide, too, about the dataset; the network that was optimized against decides nothing.
+        """
         known = [place for place in places if place.references]
         for number, judge in enumerate(self.judges if known else ()):
+            if judge.name == OBJECTIVE:
+                continue
             references = np.stack([place.references[number] for place in known])
             check_judge(judge, pixels, [place.landmarks for place in known], references)
 
