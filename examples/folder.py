@@ -13,7 +13,7 @@ from falco_core.photos.folder import list_photos
 
 def main(source: str, target: str) -> None:
     """Write what may be given away, with the folders of the source; say what is withheld."""
-    anonymizer = Anonymizer("mini", {"anonymize.margin": -0.25})
+    anonymizer = Anonymizer("mini")
     for name in list_photos(Path(source))[0]:
         result = anonymizer.photo(Path(source, name).read_bytes())
         if result.data is None:

@@ -86,7 +86,7 @@ class Outcome:
 
 
 class Solver:
-    """Minimizes the objective over a range of layers.
+    """Minimizes the `Objective` over a range of layers.
 
     Adam is elementwise and the loss a sum over faces; in batches of one shape (networks.shapes) a face's result does
     not depend on its batch, to the bit.

@@ -116,14 +116,20 @@ def save_bundle(
     return spec
 
 
+def rule_to_begin(spec: BundleSpec, folder: Path) -> StepRule:
+    """The step rule that a start is for; raises BundleError where the bundle has none."""
+    if spec.step_rule is None:
+        raise BundleError(f"{folder}: a start needs a bundle with a step_rule")
+    return spec.step_rule
+
+
 def add_start(folder: Path, start: Start, *, steps: int) -> BundleSpec:
     """Let a bundle that has a step rule begin with `start` and take `steps` from there; returns its new description.
 
     Raises BundleError, and changes nothing, where the start does not fit the bundle.
     """
     spec = load_spec(folder)
-    if spec.step_rule is None:
-        raise BundleError(f"{folder}: a start needs a bundle with a step_rule")
+    rule_to_begin(spec, folder)
     path = folder / "start.safetensors"
     document = spec.model_dump()
     document["step_rule"]["steps_from_start"] = steps

@@ -63,6 +63,16 @@ class FoundFace:
         """The shorter side of the box, pixels."""
         return float((self.box[2:] - self.box[:2]).min())
 
+    @property
+    def middle(self) -> np.ndarray:
+        """Of the box [2]."""
+        middle: np.ndarray = self.box.reshape(2, 2).mean(axis=0)
+        return middle
+
+    def lies_in(self, box: np.ndarray) -> bool:
+        """Whether its middle lies in a box [4]."""
+        return bool((self.middle >= box[:2]).all() and (self.middle <= box[2:]).all())
+
 
 @lru_cache(maxsize=2)
 def finder_for(device: str, threshold: float, smallest: int) -> "Finder":

@@ -137,8 +137,7 @@ def _distinct(faces: Sequence[FoundFace]) -> list[FoundFace]:
     """Faces of which none lies in the middle of an earlier one: the original and the finished file show the same."""
     kept: list[FoundFace] = []
     for face in faces:
-        x, y = face.box.reshape(2, 2).mean(axis=0)
-        if not any(x0 <= x <= x1 and y0 <= y <= y1 for x0, y0, x1, y1 in (known.box for known in kept)):
+        if not any(face.lies_in(known.box) for known in kept):
             kept.append(face)
     return kept
 

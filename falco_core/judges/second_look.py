@@ -157,7 +157,7 @@ class SecondLook:
         return [
             face
             for face, one_of_ours in zip(faces, ours, strict=True)
-            if not one_of_ours or any(_middle_in(other, face.box) for other in still)
+            if not one_of_ours or any(other.lies_in(face.box) for other in still)
         ]
 
     def _check(self, original: np.ndarray, shown: np.ndarray, place: Place, found: Sequence[FoundFace]) -> FaceCheck:
@@ -216,7 +216,7 @@ def _one_colour(shown: np.ndarray, box: np.ndarray) -> bool:
 
 def _within(face: FoundFace, place: Place) -> bool:
     """Whether the middle of a found face lies in the middle of the place's crop quad."""
-    share = landmarks_in_crop(face.box.reshape(2, 2).mean(axis=0), place.quad, 1)
+    share = landmarks_in_crop(face.middle, place.quad, 1)
     return bool((np.abs(share - 0.5) < 0.35).all())
 
 
@@ -241,12 +241,6 @@ def _landmarks_drawn(face: FoundFace, drawn: np.ndarray) -> int:
     height, width = drawn.shape
     inside = (columns >= 0) & (columns < width) & (rows >= 0) & (rows < height)
     return int(drawn[rows[inside], columns[inside]].sum())
-
-
-def _middle_in(face: FoundFace, box: np.ndarray) -> bool:
-    """Whether the middle of a found face lies in a box [4]."""
-    middle = face.box.reshape(2, 2).mean(axis=0)
-    return bool((middle >= box[:2]).all() and (middle <= box[2:]).all())
 
 
 def _covered(box: np.ndarray, drawn: np.ndarray) -> float:

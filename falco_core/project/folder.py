@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 RowType = TypeVar("RowType")
 PARAMS_FILE = "params.yaml"
 USUAL_BATCH = 16
-"""Faces of 128 px in a batch: what a killed run loses at most."""
+"""Faces of 128 px in a batch where the machine needs no more."""
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,7 @@ from torch import nn
 
 from falco_core.bundles.bundle import load_bundle
 from falco_core.bundles.catalogue import bundle_folder
-from falco_core.bundles.save import add_start, save_network
-from falco_core.errors import BundleError
+from falco_core.bundles.save import add_start, rule_to_begin, save_network
 from falco_core.networks.arcface import Recogniser
 from falco_core.networks.e4e import Encoder
 from falco_core.networks.farl import Farl
@@ -216,10 +215,9 @@ def _calibrate(job: Job, out: Path) -> None:
 
 def _start(job: Job, minutes: float, folder: Path) -> None:
     bundle = load_bundle(folder, device=job.terms.device)
-    if bundle.spec.step_rule is None:
-        raise BundleError(f"{folder}: a start needs a bundle with a step_rule")
+    rule = rule_to_begin(bundle.spec, folder)
     start = train_start(bundle, job.work, minutes=minutes, batch=8 * job.terms.larger_batches)
-    add_start(folder, start, steps=min(STEPS_FROM_START, bundle.spec.step_rule.steps))
+    add_start(folder, start, steps=min(STEPS_FROM_START, rule.steps))
 
 
 def _trained_generator(job: Job) -> Generator:

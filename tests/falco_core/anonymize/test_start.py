@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -24,11 +25,12 @@ from tests.falco_core.anonymize.test_solver import problem
 RULE = {"steps": 5, "learning_rate": 0.1, "betas": [0.7, 0.9]}
 
 
-def with_rule(folder: Path, source: Path) -> Path:
+def with_rule(folder: Path, source: Path, **changes: Any) -> Path:
+    """A copy of a bundle with RULE as its step rule, but for the changes."""
     shutil.copytree(source, folder)
     yaml, path = YAML(), folder / "bundle.yaml"
     document = yaml.load(path)
-    document["step_rule"] = RULE
+    document["step_rule"] = {**RULE, **changes}
     yaml.dump(document, path)
     return folder
 

@@ -1,13 +1,11 @@
 """A bundle's step rule: Nesterov's Adam along half a cosine, written out once more, from the fake and from a start."""
 
 import math
-import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from ruamel.yaml import YAML
 
 from falco_core.anonymize.losses import attribute_preservation_loss, identity_obfuscation_loss
 from falco_core.anonymize.solver import Problem, Solver
@@ -17,17 +15,13 @@ from falco_core.networks.start import Start
 from falco_core.project.params import AnonymizeParams
 from falco_rendered.train.start import start_config
 from tests.falco_core.anonymize.test_solver import problem
+from tests.falco_core.anonymize.test_start import with_rule
 
 STEPS, RATE, BETAS = 6, 0.2, (0.6, 0.9)
 
 
-def with_rule(folder: Path, source: Path, **changes: Any) -> Bundle:
-    shutil.copytree(source, folder)
-    yaml, path = YAML(), folder / "bundle.yaml"
-    document = yaml.load(path)
-    document["step_rule"] = {"steps": STEPS, "learning_rate": RATE, "betas": list(BETAS), **changes}
-    yaml.dump(document, path)
-    return load_bundle(folder)
+def ruled(folder: Path, source: Path, **changes: Any) -> Bundle:
+    return load_bundle(with_rule(folder, source, steps=STEPS, learning_rate=RATE, betas=list(BETAS), **changes))
 
 
 def written_out(bundle: Bundle, params: AnonymizeParams, given: Problem, middle: torch.Tensor) -> torch.Tensor:
@@ -57,7 +51,7 @@ def written_out(bundle: Bundle, params: AnonymizeParams, given: Problem, middle:
 @pytest.mark.parametrize("from_start", [False, True])
 def test_the_rules_steps_are_those_written_out(from_start: bool, tmp_path: Path, tiny_bundle_folder: Path) -> None:
     folder = tmp_path / "bundle"
-    bundle, params = with_rule(folder, tiny_bundle_folder), AnonymizeParams(margin=0.0)
+    bundle, params = ruled(folder, tiny_bundle_folder), AnonymizeParams(margin=0.0)
     given = problem(bundle, 3)
     first, last = bundle.spec.optimize_layers
     middle = given.fake[:, first:last]
@@ -79,8 +73,8 @@ def test_the_rules_steps_are_those_written_out(from_start: bool, tmp_path: Path,
 def test_a_rule_is_for_its_space_and_another_space_gets_the_published_schedule(
     tmp_path: Path, tiny_bundle_folder: Path
 ) -> None:
-    in_s = with_rule(tmp_path / "s", tiny_bundle_folder, space="s")
-    in_w = with_rule(tmp_path / "w", tiny_bundle_folder)
+    in_s = ruled(tmp_path / "s", tiny_bundle_folder, space="s")
+    in_w = ruled(tmp_path / "w", tiny_bundle_folder)
     given = problem(in_w, 2)
 
     def codes(bundle: Bundle, **changes: Any) -> torch.Tensor:
